@@ -1,0 +1,157 @@
+"""Control objects: what governance decided and machines must obey, as JSON values of the compacted control topics.
+
+Each is keyed by its id on its own topic. `created` and `changed` are plan versions. A transaction of the control writer
+ends with one `PlanRecord` on `bus.plan`; whoever has read every control topic to `PlanRecord.ends` has reached that version.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+__all__ = ["Condition", "ConnectorInstance", "ControlObject", "Dataset", "Department", "LaneState", "Mask", "Node",
+           "Plan", "PlanRecord", "SchemaText", "Subscription"]
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)*$")]
+Segment = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ControlObject(_Frozen):
+    """What every control object has: an id, and the plan versions that created and last changed it."""
+
+    id: str
+    created: int = 0
+    changed: int = 0
+
+    def to_json(self) -> bytes:
+        """The value on the control topic."""
+        return self.model_dump_json().encode()
+
+
+class Department(ControlObject):
+    """A party on the bus. `streams` numbers each of its writers; a number is never used again (I-9)."""
+
+    id: Segment
+    title: str
+    title_en: str = ""
+    roles: tuple[Literal["provider", "subscriber"], ...]
+    streams: dict[str, int] = Field(default_factory=dict)
+
+
+class Node(ControlObject):
+    """A whole bus: this one (`kind` self), an upper one or a lower one."""
+
+    id: Segment
+    code: Annotated[str, StringConstraints(pattern=r"^\d{6}$")]
+    title: str
+    title_en: str = ""
+    kind: Literal["self", "upper", "lower"]
+
+
+class SchemaText(ControlObject):
+    """One Avro schema under its registry id. Same text, same id; an id is never given twice."""
+
+    number: int
+    subject: str
+    text: str
+
+
+class Dataset(ControlObject):
+    """One kind of record of one provider. `id` is `<provider>.<dataset>`; `event_schema` is the registry id of its event."""
+
+    id: Name
+    title: str
+    title_en: str = ""
+    provider: Segment
+    catalogue_code: str = ""
+    cycle: Literal["real-time", "day", "week", "month", "quarter", "year"] = "real-time"
+    kind: Literal["state", "log"] = "state"
+    key: tuple[str, ...]
+    division_field: str = ""
+    version: int = 1
+    row_schema: str
+    event_schema: int
+    #: field -> rules in order, each `name` or `name(option=value)`; see schemas/rules.
+    rules: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    rules_version: str = "1"
+
+
+class Condition(_Frozen):
+    """One condition of a row scope: the field equals, begins with, or is one of `values`."""
+
+    field: str
+    op: Literal["eq", "prefix", "in"]
+    values: tuple[str, ...]
+
+
+class Mask(_Frozen):
+    """How a field is shown: the last `n` characters, an HMAC-SHA-256 in hex, the year of a date, or null."""
+
+    kind: Literal["keep_last", "hmac", "year", "null"]
+    n: int = 0
+
+
+class Subscription(ControlObject):
+    """What one subscriber gets of one dataset. `id` is `<subscriber>.<dataset id>`; `scope` holds if all conditions do."""
+
+    id: Name
+    subscriber: Segment
+    dataset: Name
+    fields: tuple[str, ...]
+    scope: tuple[Condition, ...] = ()
+    masks: dict[str, Mask] = Field(default_factory=dict)
+    purpose: str
+    #: The receiver is this upper node: its deliveries are counted as returned_up and `path` grows by our node's code.
+    node: str = ""
+    output_schema: int
+    state: Literal["live", "revoked"] = "live"
+
+
+class LaneState(_Frozen):
+    """One lane as the plan knows it. `new`: no worker has committed a position there yet, so reading starts at 0."""
+
+    partitions: int = 1
+    new: bool = True
+
+
+class PlanRecord(ControlObject):
+    """The last record of a control transaction: the version, and the end offset of every control topic but its own."""
+
+    id: Literal["plan"] = "plan"
+    version: int
+    ends: dict[str, int]
+    lanes: dict[str, LaneState]
+
+
+class ConnectorInstance(ControlObject):
+    """One configured connector of one department. `config` holds no secret: it names the environment variable or file."""
+
+    id: Name
+    kind: str
+    direction: Literal["source", "sink"]
+    department: Segment
+    config: dict[str, Any] = Field(default_factory=dict)
+    paused: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All control objects at one version, by id. Schemas are keyed by registry number."""
+
+    version: int = 0
+    departments: Mapping[str, Department] = field(default_factory=dict)
+    nodes: Mapping[str, Node] = field(default_factory=dict)
+    schemas: Mapping[int, SchemaText] = field(default_factory=dict)
+    datasets: Mapping[str, Dataset] = field(default_factory=dict)
+    subscriptions: Mapping[str, Subscription] = field(default_factory=dict)
+    lanes: Mapping[str, LaneState] = field(default_factory=dict)
+
+    @property
+    def home(self) -> Node | None:
+        """The node this bus is."""
+        return next((node for node in self.nodes.values() if node.kind == "self"), None)

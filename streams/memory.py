@@ -1,0 +1,147 @@
+"""What a worker remembers per partition: marks of streams, who holds which record, the plan version (I-9, I-12).
+
+`apply` notes a chunk's changes, `commit` makes them last, `rollback` takes them back. Handlers only read. Marks and
+plan version travel as offset metadata; who holds which record lives in RAM and is restored from the clean lane itself.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from schemas.errors import HaltError
+from schemas.text import Text
+from streams.chunk import Holders, Mark, PartitionChange, PartitionId
+from streams.metadata import pack, unpack
+
+__all__ = ["DEFAULT_LIMIT", "Memory", "PartitionMemory", "row_cost"]
+
+DEFAULT_LIMIT: Final = 64 << 20
+
+#: What a remembered record costs beyond its key's own bytes: the bytes object and its place in the dict.
+_ROW_OVERHEAD: Final = 33 + 104
+
+_Undo = tuple[dict[int, Mark | None], dict[bytes, Holders | None], int]
+
+
+def row_cost(key: bytes) -> int:
+    """Bytes of RAM one remembered record takes; the holders are shared between records."""
+    return _ROW_OVERHEAD + len(key)
+
+
+@dataclass(slots=True)
+class PartitionMemory:
+    """The memory of one partition, with all that was applied, committed or not."""
+
+    lane: str
+    partition: int
+    plan_version: int = 0
+    marks: dict[int, Mark] = field(default_factory=dict)
+    rows: dict[bytes, Holders] = field(default_factory=dict)
+
+    def metadata(self) -> str:
+        """The offset metadata to commit; a HaltError naming the lane when it cannot fit."""
+        return pack(self.lane, self.plan_version, self.marks)
+
+
+class Memory:
+    """All partitions of one worker. Not thread-safe; the transaction owns it."""
+
+    def __init__(self, limit: int = DEFAULT_LIMIT) -> None:
+        self.limit = limit
+        self.bytes = 0
+        self._partitions: dict[PartitionId, PartitionMemory] = {}
+        self._undo: dict[PartitionId, _Undo] = {}
+
+    def of(self, lane: str, partition: int) -> PartitionMemory:
+        """The memory of an owned partition; a HaltError when it was never restored."""
+        found = self._partitions.get((lane, partition))
+        if found is None:
+            raise HaltError(Text(f"{lane}/{partition} 的记忆没有恢复",
+                                 f"the memory of {lane}/{partition} was not restored"),
+                            advice=Text("重新启动工作进程", "start the worker again"))
+        return found
+
+    def __contains__(self, partition: PartitionId) -> bool:
+        return partition in self._partitions
+
+    def restore(self, lane: str, partition: int, metadata: str, rows: Mapping[bytes, Holders] | None = None) -> None:
+        """Begin (again) with what was committed: its offset metadata, and who held which record at that offset."""
+        self.forget(lane, partition)
+        plan_version, marks = unpack(lane, metadata)
+        memory = PartitionMemory(lane, partition, plan_version, marks, dict(rows or {}))
+        self._partitions[lane, partition] = memory
+        self.bytes += sum(map(row_cost, memory.rows))
+        self.check_room(0)
+
+    def forget(self, lane: str, partition: int) -> None:
+        """The partition is no longer ours, or is about to be restored."""
+        self._undo.pop((lane, partition), None)
+        gone = self._partitions.pop((lane, partition), None)
+        if gone is not None:
+            self.bytes -= sum(map(row_cost, gone.rows))
+
+    def apply(self, changes: Mapping[PartitionId, PartitionChange]) -> None:
+        """Note what handling a chunk changed; it lasts with `commit`."""
+        for partition, change in changes.items():
+            memory = self.of(*partition)
+            undo = self._undo.get(partition)
+            if undo is None:
+                undo = self._undo[partition] = ({}, {}, memory.plan_version)
+            for number, mark in change.marks.items():
+                undo[0].setdefault(number, memory.marks.get(number))
+                memory.marks[number] = mark
+            for key, holders in change.rows.items():
+                undo[1].setdefault(key, memory.rows.get(key))
+                self._set_row(memory, key, holders)
+            memory.plan_version = max(memory.plan_version, change.plan_version)
+
+    def commit(self) -> None:
+        """The transaction holds: all that was applied lasts."""
+        self._undo.clear()
+
+    def rollback(self) -> None:
+        """The transaction was aborted: back to what was committed last."""
+        for partition, (marks, rows, plan_version) in self._undo.items():
+            memory = self._partitions[partition]
+            memory.plan_version = plan_version
+            for number, mark in marks.items():
+                if mark is None:
+                    memory.marks.pop(number, None)
+                else:
+                    memory.marks[number] = mark
+            for key, holders in rows.items():
+                self._set_row(memory, key, holders)
+        self._undo.clear()
+
+    def growth(self, memory: PartitionMemory, rows: Mapping[bytes, Holders | None]) -> int:
+        """How many bytes these rows would add."""
+        known = memory.rows
+        return sum(row_cost(key) * ((holders is not None) - (key in known)) for key, holders in rows.items())
+
+    def check_room(self, growth: int) -> None:
+        """A HaltError naming the largest dataset when `growth` more bytes would pass the limit."""
+        wanted = self.bytes + growth
+        if growth < 0 or wanted <= self.limit:
+            return
+        dataset, size = self._largest()
+        raise HaltError(
+            Text(f"路由记忆需要 {wanted} 字节，上限 {self.limit}；最大的数据资源是 {dataset}，{size} 字节",
+                 f"the router's memory needs {wanted} bytes, limit {self.limit}; the largest dataset, {dataset}, {size}"),
+            advice=Text("增加工作进程，或提高 SHUTONG_MEMORY_LIMIT", "add workers, or raise SHUTONG_MEMORY_LIMIT"))
+
+    def _set_row(self, memory: PartitionMemory, key: bytes, holders: Holders | None) -> None:
+        if holders is None:
+            if memory.rows.pop(key, None) is not None:
+                self.bytes -= row_cost(key)
+            return
+        if key not in memory.rows:
+            self.bytes += row_cost(key)
+        memory.rows[key] = holders
+
+    def _largest(self) -> tuple[str, int]:
+        sizes: dict[str, int] = {}
+        for memory in self._partitions.values():
+            for key in memory.rows:
+                dataset = key.partition(b"/")[0].decode(errors="replace")
+                sizes[dataset] = sizes.get(dataset, 0) + row_cost(key)
+        return max(sizes.items(), key=lambda entry: entry[1], default=("", 0))

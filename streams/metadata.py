@@ -1,0 +1,103 @@
+"""Memory as offset metadata: plan version and marks as varints in base64, at most 4,000 characters (I-9).
+
+Kafka aborts a transaction whose metadata is longer than 4,096 bytes, so a lane that cannot fit is refused by the plan
+(`fits`), and `pack` halts before the commit.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Final
+
+from schemas.errors import HaltError
+from schemas.text import Text
+from streams.chunk import Mark
+
+__all__ = ["LARGEST", "fits", "pack", "unpack"]
+
+#: Characters of metadata a partition may commit.
+LARGEST: Final = 4000
+
+_VERSION: Final = 1
+_BYTES: Final = LARGEST // 4 * 3
+_HEAD: Final = 1 + 10
+#: A stream's share: number 2 bytes, epoch 2, seq 8 (numbers below 2**55).
+_STREAM: Final = 12
+
+
+def fits(lane: str, streams: int) -> bool:
+    """Whether a lane with so many streams can be remembered. Only raw lanes carry marks."""
+    return not lane.startswith("raw.") or streams * _STREAM <= _BYTES - _HEAD
+
+
+def pack(lane: str, plan_version: int, marks: Mapping[int, Mark]) -> str:
+    """The metadata of one partition; a HaltError naming the lane when it is too long."""
+    data = bytearray([_VERSION])
+    _write(data, plan_version)
+    last = 0
+    for number in sorted(marks):
+        epoch, seq = marks[number]
+        _write(data, number - last)
+        _write(data, _zigzag(epoch))
+        _write(data, _zigzag(seq))
+        last = number
+    if len(data) > _BYTES:
+        raise HaltError(
+            Text(f"通道 {lane} 的 {len(marks)} 个写入流超出偏移元数据",
+                 f"{len(marks)} streams of {lane} exceed the metadata"),
+            advice=Text("把部门的写入流分到多个提供方", "spread the department's streams over several providers"))
+    return base64.b64encode(data).decode()
+
+
+def unpack(lane: str, text: str) -> tuple[int, dict[int, Mark]]:
+    """Plan version and marks; empty metadata is a fresh partition, metadata of another kind a HaltError."""
+    if not text:
+        return 0, {}
+    try:
+        data = base64.b64decode(text, validate=True)
+        if data[0] != _VERSION:
+            raise ValueError
+        return _read_all(data)
+    except (ValueError, IndexError, binascii.Error) as error:
+        raise HaltError(
+            Text(f"看不懂 {lane} 的偏移元数据", f"the offset metadata of {lane} cannot be read"),
+            advice=Text("用写下它的版本或更新的版本启动", "start the version that wrote it, or a newer one")) from error
+
+
+def _read_all(data: bytes) -> tuple[int, dict[int, Mark]]:
+    plan_version, at = _read(data, 1)
+    marks: dict[int, Mark] = {}
+    number = 0
+    while at < len(data):
+        step, at = _read(data, at)
+        epoch, at = _read(data, at)
+        seq, at = _read(data, at)
+        number += step
+        marks[number] = (_unzigzag(epoch), _unzigzag(seq))
+    return plan_version, marks
+
+
+def _zigzag(value: int) -> int:
+    return value << 1 if value >= 0 else (-value << 1) - 1
+
+
+def _unzigzag(value: int) -> int:
+    return value >> 1 if not value & 1 else -((value + 1) >> 1)
+
+
+def _write(data: bytearray, value: int) -> None:
+    while value > 127:
+        data.append(value & 127 | 128)
+        value >>= 7
+    data.append(value)
+
+
+def _read(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value, at
+        shift += 7

@@ -16,18 +16,18 @@ from typing import Self
 
 import psutil
 
-from schemas.errors import HaltError
-from schemas.text import Text
-from trial.kafka import jars, settings
-from trial.kafka.home import Home, Running
+from trial.kafka import jars, problems, settings
+from trial.kafka.formatting import CONTROLLER, format_once
+from trial.kafka.home import Home, Running, write_secret
 from trial.kafka.leash import spawn
 from trial.kafka.settings import ADMIN
 
 __all__ = ["ADMIN", "LocalKafka"]
 
-# Below the range systems give to outgoing connections, which could take a broker's port while it restarts.
+# Below the range systems give to outgoing connections: one of those could take a port while its broker restarts.
 _PORTS = range(20000, 32000)
 _STARTED = b"Kafka Server started"
+_TAKEN = b"Address already in use"
 
 
 class LocalKafka:
@@ -42,13 +42,13 @@ class LocalKafka:
         die_with_parent: bool = False,
         cache: Path | None = None,
     ) -> None:
+        """`die_with_parent`: the broker is killed when this process ends, however it ends. `cache`: where jars are."""
         self._home = Home(home)
         self._wanted_port = port
         self._heap = heap
         self._leash = die_with_parent
         self._cache = cache
         self._child: subprocess.Popen[bytes] | None = None
-        self._running = self._home.running()
 
     @classmethod
     def at(cls, home: Path) -> Self:
@@ -61,22 +61,22 @@ class LocalKafka:
 
     @property
     def running(self) -> bool:
-        if self._child is not None:
-            return self._child.poll() is None
-        return self._running is not None and self._running.alive
+        return self.pid is not None
 
     @property
     def pid(self) -> int | None:
-        return self._running.pid if self._running is not None and self.running else None
+        """The process that runs in this home, whoever started it."""
+        if self._child is not None and self._child.poll() is None:
+            return self._child.pid
+        last = self._home.last()
+        return last.pid if last is not None and last.alive else None
 
     @property
     def port(self) -> int:
-        if self._running is None:
-            raise HaltError(
-                Text(zh=f"{self.home} 中的 Kafka 还没有启动过", en=f"the Kafka in {self.home} was never started"),
-                advice=Text(zh="先启动它", en="start it first"),
-            )
-        return self._running.port
+        last = self._home.last()
+        if last is None:
+            raise problems.never_started(self.home)
+        return last.port
 
     @property
     def bootstrap(self) -> str:
@@ -96,26 +96,34 @@ class LocalKafka:
         }
 
     def start(self, timeout: float = 60) -> Self:
-        """Start and wait until it serves. Does nothing when this handle's broker runs."""
-        if self.running:
+        """Start and wait until it serves. Does nothing while the broker this handle started runs."""
+        if self._child is not None and self._child.poll() is None:
             return self
         libs = jars.fetch(self._cache)
-        self._home.prepare()
-        lock = self._home.lock()
         try:
-            self._home.format(libs)
-            self._launch(libs, lock, timeout)
-        finally:
-            os.close(lock)
+            self._home.prepare()
+            lock = self._home.lock()
+            try:
+                self._home.clear_temporary()
+                format_once(self._home, libs, lock)
+                while not self._launch(libs, lock, timeout):
+                    pass
+            finally:
+                os.close(lock)
+        except OSError as error:
+            raise problems.directory_unusable(self.home, error) from error
         return self
 
     def stop(self, timeout: float = 20) -> None:
         """Ask it to stop, and kill it if it does not in time. Returns when it is gone."""
-        self._end(signal.SIGTERM, timeout)
+        if not self._end(signal.SIGTERM, timeout):
+            self.kill()
 
     def kill(self) -> None:
         """SIGKILL, as a power cut would. Returns when it is gone."""
-        self._end(signal.SIGKILL, 10)
+        pid = self.pid
+        if not self._end(signal.SIGKILL, 10):
+            raise problems.will_not_die(pid or 0)
 
     def restart(self, timeout: float = 60) -> Self:
         """Stop, and start with the same data on the same port."""
@@ -128,74 +136,79 @@ class LocalKafka:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.stop()
 
-    def _launch(self, libs: Path, lock: int, timeout: float) -> None:
+    def _launch(self, libs: Path, lock: int, timeout: float) -> bool:
+        """Start once. False: another program took the port just drawn, so draw again."""
         port, controller_port = self._ports()
-        self._home.write_settings(port, controller_port)
+        self._write_settings(port, controller_port)
         command = settings.command("kafka.Kafka", libs=libs, home=self.home, heap=self._heap)
-        with self._home.open_log() as log:
-            seen = log.tell()
-            command.append(str(self._home.properties))
-            self._child = spawn(command, output=log, keep=lock, cwd=self.home, leash=self._leash)
-        started = psutil.Process(self._child.pid).create_time()
-        self._running = Running(self._child.pid, started, port, controller_port)
-        self._home.remember(self._running)
+        command.append(str(self._home.properties))
         try:
-            self._wait(seen, timeout)
+            with self._home.open_log() as log:
+                since = log.tell()
+                env = settings.environment()
+                self._child = spawn(command, output=log, keep=lock, cwd=self.home, env=env, leash=self._leash)
+            created = psutil.Process(self._child.pid).create_time()
+            self._home.remember(Running(self._child.pid, created, port, controller_port))
+            return self._ready(since, timeout)
         except BaseException:
             self.kill()  # half a broker is worse than none, also when it was Ctrl-C that ended the wait
             raise
 
+    def _write_settings(self, port: int, controller_port: int) -> None:
+        text = settings.server(
+            port=port,
+            controller_port=controller_port,
+            data=self._home.data,
+            password=self.password(ADMIN),
+            controller_password=self.password(CONTROLLER),
+        )
+        write_secret(self._home.properties, text)
+
     def _ports(self) -> tuple[int, int]:
         """The port asked for, else the last one if it is free, else a free one; and a second for the controller."""
+        last = self._home.last()
         if self._wanted_port is not None:
             port = self._wanted_port
             if not _free(port):
-                raise HaltError(
-                    Text(zh=f"端口 {port} 已被占用", en=f"port {port} is taken"),
-                    advice=Text(zh="停止占用它的程序，或换一个端口，或不指定端口",
-                                en="stop the program that has it, choose another, or name none"),
-                )  # fmt: skip
-        elif self._running is not None and _free(self._running.port):
-            port = self._running.port
+                raise problems.port_taken(port)
+        elif last is not None and _free(last.port):
+            port = last.port
         else:
             port = _draw()
         return port, _draw(but=port)
 
-    def _wait(self, seen: int, timeout: float) -> None:
+    def _ready(self, since: int, timeout: float) -> bool:
         deadline = time.monotonic() + timeout
-        while _STARTED not in (printed := self._printed(seen)):
-            if not self.running:
-                raise HaltError(
-                    Text(zh=f"Kafka 启动失败，日志 {self._home.log} 末尾：{_errors(printed)}",
-                         en=f"Kafka did not start; the last of {self._home.log}: {_errors(printed)}"),
-                    advice=Text(zh="按日志改正后重试", en="correct what the log says and try again"),
-                )  # fmt: skip
+        while True:
+            alive = self.running  # asked before reading: what a dead one printed is then all there
+            printed = self._home.printed(since)
+            if _STARTED in printed:
+                return True
+            if not alive and _TAKEN in printed and self._wanted_port is None:
+                return False
+            if not alive:
+                raise problems.start_failed(self._home.log, _errors(printed))
             if time.monotonic() > deadline:
-                raise HaltError(
-                    Text(zh=f"Kafka 在 {timeout:.0f} 秒内没有就绪：{_errors(printed)}",
-                         en=f"Kafka was not ready within {timeout:.0f} s: {_errors(printed)}"),
-                    advice=Text(zh=f"查看 {self._home.log}；机器繁忙时加长等待时间",
-                                en=f"read {self._home.log}; wait longer on a busy machine"),
-                )  # fmt: skip
+                raise problems.not_ready(self._home.log, timeout, _errors(printed))
             time.sleep(0.05)
 
-    def _printed(self, seen: int) -> bytes:
-        with self._home.log.open("rb") as log:
-            log.seek(seen)
-            return log.read()
-
-    def _end(self, how: signal.Signals, timeout: float) -> None:
-        if not self.running or self._running is None:
-            return
-        process = psutil.Process(self._running.pid)
-        process.send_signal(how)
+    def _end(self, how: signal.Signals, timeout: float) -> bool:
+        """Send a signal and wait. True when the broker is gone, also when none ran."""
+        pid = self.pid
+        if pid is None:
+            return True
         try:
-            if self._child is not None:
+            process = psutil.Process(pid)
+            process.send_signal(how)
+            if self._child is not None and self._child.pid == pid:
                 self._child.wait(timeout)
             else:
                 process.wait(timeout)
+        except psutil.NoSuchProcess:
+            return True
         except (subprocess.TimeoutExpired, psutil.TimeoutExpired):
-            self._end(signal.SIGKILL, timeout)
+            return False
+        return True
 
 
 def _free(port: int) -> bool:
@@ -216,6 +229,6 @@ def _draw(but: int | None = None) -> int:
 
 def _errors(printed: bytes) -> str:
     """The last error lines of a log, else its last lines."""
-    lines = printed.decode(errors="replace").splitlines()
-    told = [line for line in lines if " ERROR " in line or " FATAL " in line or "Exception" in line or "Error:" in line]
-    return " | ".join(line.strip()[:300] for line in (told or lines)[-3:]) or "-"
+    lines = [line.strip()[:300] for line in printed.decode(errors="replace").splitlines() if line.strip()]
+    told = [line for line in lines if any(word in line for word in (" ERROR ", " FATAL ", "Exception", "Error"))]
+    return " | ".join((told or lines)[-3:]) or "-"

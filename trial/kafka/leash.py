@@ -7,6 +7,7 @@ as the process. Elsewhere the leash does nothing.
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
@@ -25,21 +26,23 @@ os.execv(program[0], program)
 """
 
 
-def spawn(command: list[str], *, output: IO[bytes], keep: int, cwd: Path, leash: bool) -> subprocess.Popen[bytes]:
+def spawn(
+    command: list[str], *, output: IO[bytes], keep: int, cwd: Path, env: dict[str, str], leash: bool
+) -> subprocess.Popen[bytes]:
     """Start `command`; `keep` is a file descriptor it inherits. Its own session: Ctrl-C here does not reach it."""
+
+    def start(tie: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [*tie, *command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=cwd,
+            env=env,
+            pass_fds=(keep,),
+            start_new_session=True,
+        )
+
     if leash and sys.platform == "linux":
-        tied = [sys.executable, "-I", "-S", "-c", _TIE, str(os.getpid()), *command]
-        return _STARTER.submit(_start, tied, output, keep, cwd).result()
-    return _start(command, output, keep, cwd)
-
-
-def _start(command: list[str], output: IO[bytes], keep: int, cwd: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-        cwd=cwd,
-        pass_fds=(keep,),
-        start_new_session=True,
-    )
+        return _STARTER.submit(start, [sys.executable, "-I", "-S", "-c", _TIE, str(os.getpid())]).result()
+    return start()

@@ -5,10 +5,9 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from schemas.errors import HaltError
-from schemas.text import Text
+from trial.kafka import problems
 
-__all__ = ["ADMIN", "command", "java", "server"]
+__all__ = ["ADMIN", "command", "environment", "java", "server"]
 
 ADMIN = "admin"
 _SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule"
@@ -69,7 +68,7 @@ def server(*, port: int, controller_port: int, data: Path, password: str, contro
         "listeners": f"SASL_PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
         "advertised.listeners": f"SASL_PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
         "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
-        "log.dirs": str(data).replace("\\", "\\\\"),
+        "log.dirs": str(data),
         "listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config": (
             f'{_SCRAM} required username="{ADMIN}" password="{password}";'
         ),
@@ -78,7 +77,14 @@ def server(*, port: int, controller_port: int, data: Path, password: str, contro
             f'user_{ADMIN}="{controller_password}";'
         ),
     }
-    return "".join(f"{name}={value}\n" for name, value in {**_FIXED, **own}.items())
+    return "".join(f"{name}={_escaped(str(value))}\n" for name, value in {**_FIXED, **own}.items())
+
+
+def _escaped(text: str) -> str:
+    """As Java's property files want it: Latin-1 with the rest as UTF-16 escapes, so a Chinese path works."""
+    units = text.replace("\\", "\\\\").encode("utf-16-be")
+    codes = (units[at] << 8 | units[at + 1] for at in range(0, len(units), 2))
+    return "".join(chr(code) if code < 128 else f"\\u{code:04x}" for code in codes)
 
 
 def java() -> str:
@@ -91,16 +97,13 @@ def java() -> str:
         home = os.environ.get("JAVA_HOME")
         found = shutil.which("java", path=f"{home}/bin") if home else shutil.which("java")
     if found is None:
-        raise HaltError(
-            Text(zh="找不到 Java", en="no Java is to be found"),
-            advice=Text(
-                zh="运行 pip install 'shutong[local]' (自带 Java)，或设置 JAVA_HOME (Java 17 以上)，"
-                "或设置 SHUTONG_BOOTSTRAP 使用现有集群",
-                en="run pip install 'shutong[local]' (it brings one), or set JAVA_HOME (Java 17 or later), "
-                "or SHUTONG_BOOTSTRAP to a cluster that exists",
-            ),
-        )
+        raise problems.no_java()
     return found
+
+
+def environment() -> dict[str, str]:
+    """All that a broker sees of ours: no secret, no JAVA_TOOL_OPTIONS; the locale lets Java open any path."""
+    return {"LC_ALL": "C.UTF-8", "PATH": os.defpath}
 
 
 def command(main: str, *, libs: Path, home: Path, heap: str) -> list[str]:
@@ -112,6 +115,9 @@ def command(main: str, *, libs: Path, home: Path, heap: str) -> list[str]:
         "-XX:+UseSerialGC",
         "-XX:TieredStopAtLevel=1",
         "-XX:+ExitOnOutOfMemoryError",
+        # Neither Java's counters nor unpacked native libraries may land in the system's temporary directory.
+        "-XX:-UsePerfData",
+        f"-Djava.io.tmpdir={home / 'tmp'}",
         "-Xlog:disable",
         "-Xlog:all=error:stderr",
         f"-Dshutong.home={home}",

@@ -1,0 +1,47 @@
+# Two commands: `make demo` shows a city exchanging data, `make test` passes the tests. Each does all its own set-up.
+# PYTHON chooses the interpreter (3.11 or newer); VENV the environment they make and keep.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+EVENTS ?= 200000
+READY := $(VENV)/.ready
+
+.PHONY: demo up down status test check bench lock clean
+demo: $(READY)
+	@exec $(BIN)/shutong demo --events $(EVENTS)
+
+up: $(READY)
+	@exec $(BIN)/shutong up
+
+down: $(READY)
+	@exec $(BIN)/shutong down
+
+status: $(READY)
+	@exec $(BIN)/shutong status
+
+test: check
+	$(BIN)/python -m pytest
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/laws
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks
+
+# Every package is pinned by hash in requirements.lock; the project itself is installed in place.
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "需要 Python 3.11 以上：make PYTHON=... / Python 3.11 or newer is needed: make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# After a change of pyproject.toml: the lock again, pins and hashes without any address.
+lock:
+	uv pip compile --quiet --universal --python-version 3.11 --extra local --extra test --generate-hashes \
+		--no-emit-index-url --no-annotate --no-header pyproject.toml build-requirements.in -o requirements.lock
+
+clean:
+	rm -rf $(VENV) .shutong

@@ -1,0 +1,205 @@
+"""The pure step: (what is in force, what the city declares) -> the change to publish, or refusals by name.
+
+A change is refused where carrying it out now would lose or invent records: subscribers that join late and contracts
+that change need a position of their own behind the live one, which this bus does not keep yet.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from governance.declared import City, DeclaredDataset, DepartmentFile, SubscriptionFile
+from governance.problems import Refusal, RefusedError
+from schemas.contract import check_subscription, event_schema, output_schema
+from schemas.control import ConnectorInstance, ControlObject, Dataset, Department, LaneState, Plan, SchemaText, Subscription
+from schemas.names import TALLIES, Names, avro_name
+from schemas.text import Text
+
+__all__ = ["Change", "compile_change"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What `apply` will do: objects to write by control topic, ids to remove, and every lane with its state after it."""
+
+    version: int
+    objects: Mapping[str, tuple[ControlObject, ...]]
+    removed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    lanes: Mapping[str, LaneState] = field(default_factory=dict)
+    roles: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return any(self.objects.values()) or any(self.removed.values())
+
+
+def compile_change(current: Plan, connectors: Mapping[str, ConnectorInstance], city: City, *,
+                   lanes_with_data: frozenset[str]) -> Change:
+    """The change from `current` to `city`. Raises RefusedError with every refusal. Applying it twice changes nothing."""
+    step = _Step(current, city, lanes_with_data)
+    departments = step.departments()
+    datasets = step.datasets()
+    subscriptions = step.subscriptions({**current.datasets, **{item.id: item for item in datasets}})
+    step.refuse_removals()
+    if step.refusals:
+        raise RefusedError(step.refusals)
+    objects: dict[str, tuple[ControlObject, ...]] = {
+        "bus.nodes": step.changed(city.nodes, current.nodes),
+        "bus.departments": departments,
+        "bus.schemas": tuple(step.new_schemas),
+        "bus.datasets": datasets,
+        "bus.subscriptions": subscriptions,
+        "bus.connectors": step.changed(city.connectors, connectors),
+    }
+    removed = {"bus.connectors": tuple(name for name in connectors if name not in city.connectors)}
+    return Change(step.version, objects, removed, _lanes(current, city), _roles(city))
+
+
+class _Step:
+    """One compilation: numbers given out, and refusals gathered."""
+
+    def __init__(self, current: Plan, city: City, lanes_with_data: frozenset[str]) -> None:
+        self.current = current
+        self.city = city
+        self.lanes_with_data = lanes_with_data
+        self.version = current.version + 1
+        self.refusals: list[Refusal] = []
+        self.new_schemas: list[SchemaText] = []
+        self._numbers = {schema.text: number for number, schema in current.schemas.items()}
+        self._last_number = max(current.schemas, default=0)
+
+    def refuse(self, name: str, zh: str, en: str) -> None:
+        self.refusals.append(Refusal(name, Text(zh, en)))
+
+    def schema_number(self, subject: str, text: str) -> int:
+        """Same text, same id; else the highest id ever given + 1."""
+        number = self._numbers.get(text)
+        if number is None:
+            self._last_number += 1
+            number = self._numbers[text] = self._last_number
+            self.new_schemas.append(SchemaText(id=str(number), number=number, subject=subject, text=text,
+                                               created=self.version, changed=self.version))
+        return number
+
+    def changed(self, declared: Mapping[str, ControlObject], old: Mapping[str, ControlObject]) -> tuple[ControlObject, ...]:
+        """The declared objects that say something new, stamped with this version."""
+        return tuple(self._stamp(item, old.get(name)) for name, item in declared.items()
+                     if not _same(item, old.get(name)))
+
+    def _stamp(self, item: ControlObject, old: ControlObject | None) -> ControlObject:
+        return item.model_copy(update={"created": old.created if old else self.version, "changed": self.version})
+
+    def departments(self) -> tuple[ControlObject, ...]:
+        last = max((n for item in self.current.departments.values() for n in item.streams.values()), default=0)
+        declared: dict[str, Department] = {}
+        for name, file in self.city.departments.items():
+            old = self.current.departments.get(name)
+            streams = dict(old.streams) if old else {}
+            for stream in file.streams:
+                if stream not in streams:
+                    last += 1
+                    streams[stream] = last
+            declared[name] = Department(id=name, title=file.title, title_en=file.title_en, roles=file.roles, streams=streams)
+            self._check_partitions(name, file)
+        return self.changed(declared, self.current.departments)
+
+    def _check_partitions(self, name: str, file: DepartmentFile) -> None:
+        for lane, partitions in _department_lanes(name, file):
+            known = self.current.lanes.get(lane)
+            if known is not None and known.partitions != partitions:
+                self.refuse(f"departments/{name}", f"通道 {lane} 登记为 {known.partitions} 个分区，分区数不能再变",
+                            f"lane {lane} was registered with {known.partitions} partitions; a lane's count never changes")
+
+    def datasets(self) -> tuple[Dataset, ...]:
+        declared = {name: self._dataset(item) for name, item in self.city.datasets.items()}
+        for name, item in declared.items():
+            old = self.current.datasets.get(name)
+            if old is not None and (old.row_schema, old.key) != (item.row_schema, item.key):
+                self.refuse(f"datasets/{name}", "模式或主键改变了；已登记的数据资源保持原样，请另立名称登记",
+                            "its schema or key changed; a registered dataset keeps both, register another name")
+        changed = self.changed(declared, self.current.datasets)
+        return tuple(item for item in changed if isinstance(item, Dataset))
+
+    def _dataset(self, item: DeclaredDataset) -> Dataset:
+        text = event_schema(item.provider, item.row_schema)
+        return Dataset(**item.model_dump(), event_schema=self.schema_number(_subject(item.provider, item.id), text))
+
+    def subscriptions(self, datasets: Mapping[str, Dataset]) -> tuple[ControlObject, ...]:
+        declared: dict[str, Subscription] = {}
+        for name, file in self.city.subscriptions.items():
+            old = self.current.subscriptions.get(name)
+            declared[name] = item = self._subscription(name, file, datasets[name.split(".", 1)[1]])
+            if old is None or old.state == "revoked":
+                self._check_joining(item)
+            elif _contract(old) != _contract(item):
+                self.refuse(f"subscriptions/{name}", "范围、字段、脱敏或接收节点改变了；在用订阅的这些内容还不能改",
+                            "its scope, fields, masks or node changed; those of a live subscription cannot change yet")
+        for name, old in self.current.subscriptions.items():
+            if name not in declared:
+                declared[name] = old.model_copy(update={"state": "revoked"})
+        return self.changed(declared, self.current.subscriptions)
+
+    def _subscription(self, name: str, file: SubscriptionFile, dataset: Dataset) -> Subscription:
+        subscriber, dataset_id = name.split(".", 1)
+        draft = Subscription(id=name, subscriber=subscriber, dataset=dataset_id, output_schema=0, **file.model_dump())
+        wrong = check_subscription(dataset, draft)
+        self.refusals += [Refusal(f"subscriptions/{name}", text) for text in wrong]
+        if wrong:
+            return draft
+        text = output_schema(dataset, draft)
+        return draft.model_copy(update={"output_schema": self.schema_number(f"{subscriber}.{_subject('', dataset_id)}", text)})
+
+    def _check_joining(self, item: Subscription) -> None:
+        """A subscription may begin only where nothing has been missed: its dataset is new, or its lanes are empty."""
+        if item.dataset not in self.current.datasets:
+            return
+        provider = item.dataset.split(".")[0]
+        used = [lane for lane in (Names.raw(provider), Names.clean(provider)) if lane in self.lanes_with_data]
+        if used:
+            self.refuse(f"subscriptions/{item.id}", f"通道 {'、'.join(used)} 已有数据，还不能中途加入",
+                        f"{' and '.join(used)} already hold data; joining in mid-stream is not possible yet")
+
+    def refuse_removals(self) -> None:
+        for kind, old, new in (("departments", self.current.departments, self.city.departments),
+                               ("datasets", self.current.datasets, self.city.datasets),
+                               ("city.toml node", self.current.nodes, self.city.nodes)):
+            for name in sorted(set(old) - set(new)):
+                self.refuse(f"{kind}/{name}", "从目录里删去了；登记过的不能删除，请恢复它（停止订阅请删订阅文件）",
+                            "was taken out of the directory; what is registered stays, put it back "
+                            "(to end a subscription remove its own file)")
+
+
+def _same(item: ControlObject, old: ControlObject | None) -> bool:
+    return old is not None and item.model_copy(update={"created": old.created, "changed": old.changed}) == old
+
+
+def _contract(item: Subscription) -> tuple[object, ...]:
+    return item.fields, item.scope, item.masks, item.node
+
+
+def _subject(provider: str, dataset_id: str) -> str:
+    """`<provider>.<Dataset>Event`, the registry subject of a dataset's events."""
+    owner, name = dataset_id.split(".", 1)
+    camel = "".join(part.capitalize() for part in avro_name(name).split("_"))
+    return f"{provider or owner}.{camel}Event"
+
+
+def _department_lanes(name: str, file: DepartmentFile) -> Iterator[tuple[str, int]]:
+    if "provider" in file.roles:
+        yield Names.raw(name), file.partitions
+        yield Names.clean(name), file.partitions
+        yield Names.dead(name), file.partitions
+    if "subscriber" in file.roles:
+        yield Names.deliver(name), file.inbox_partitions
+
+
+def _lanes(current: Plan, city: City) -> dict[str, LaneState]:
+    """Every lane after the change: known ones as they are, new ones marked new."""
+    declared = {lane: LaneState(partitions=partitions) for name, file in city.departments.items()
+                for lane, partitions in _department_lanes(name, file)}
+    return {TALLIES: LaneState(partitions=1, new=False), **declared, **current.lanes}
+
+
+def _roles(city: City) -> tuple[str, ...]:
+    """Every Kafka user this city needs; those of the bureau first."""
+    bureau = ("worker", "connect", "ledger", "serve", "control")
+    own = tuple(f"{role}.{name}" for name, file in city.departments.items() for role in file.roles)
+    return bureau + own

@@ -1,0 +1,115 @@
+"""What the files of a city directory may say: one frozen model a kind of file. An unknown key is refused by name."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from schemas.control import Condition, ConnectorInstance, Mask, Node, Segment
+
+__all__ = ["City", "CityFile", "ConnectorFile", "DatasetFile", "DeclaredDataset", "DepartmentFile", "SubscriptionFile"]
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class NodeFile(_File):
+    """A node as `city.toml` names it."""
+
+    id: Segment
+    code: str = Field(pattern=r"^\d{6}$")
+    title: str
+    title_en: str = ""
+
+
+class CityFile(_File):
+    """`city.toml`: this node, and the upper nodes it reports to."""
+
+    node: NodeFile
+    upper: tuple[NodeFile, ...] = ()
+
+    def nodes(self) -> dict[str, Node]:
+        """This node and the upper ones, by id."""
+        home = Node(**self.node.model_dump(), kind="self")
+        return {home.id: home} | {node.id: Node(**node.model_dump(), kind="upper") for node in self.upper}
+
+
+class DepartmentFile(_File):
+    """`departments/<id>.toml`. `streams` are its writers; partitions are those of its lanes, fixed at registration."""
+
+    title: str
+    title_en: str = ""
+    roles: tuple[Literal["provider", "subscriber"], ...] = Field(min_length=1)
+    streams: tuple[str, ...] = ()
+    partitions: int = Field(default=1, ge=1, le=64)
+    inbox_partitions: int = Field(default=1, ge=1, le=64)
+
+
+class DatasetFile(_File):
+    """`datasets/<provider>.<dataset>.toml`: a standard dataset taken over, or an own schema beside the file."""
+
+    standard: str = ""
+    schema_file: str = Field(default="", alias="schema")
+    title: str = ""
+    title_en: str = ""
+    catalogue_code: str = ""
+    cycle: Literal["real-time", "day", "week", "month", "quarter", "year"] | None = None
+    key: tuple[str, ...] = ()
+    division_field: str = ""
+    rules: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_shape(self) -> "DatasetFile":
+        if bool(self.standard) == bool(self.schema_file):
+            raise ValueError("give either `standard` or `schema`")
+        return self
+
+
+class SubscriptionFile(_File):
+    """`subscriptions/<subscriber>.<provider>.<dataset>.toml`. A purpose is part of every grant."""
+
+    fields: tuple[str, ...] = Field(min_length=1)
+    scope: tuple[Condition, ...] = ()
+    masks: dict[str, Mask] = Field(default_factory=dict)
+    purpose: str = Field(min_length=1)
+    node: str = ""
+
+
+class ConnectorFile(_File):
+    """`connectors/<id>.toml`. No secret: `config` names the environment variable or file that holds it."""
+
+    kind: str
+    direction: Literal["source", "sink"]
+    department: Segment
+    config: dict[str, Any] = Field(default_factory=dict)
+    paused: bool = False
+
+    def instance(self, name: str) -> ConnectorInstance:
+        return ConnectorInstance(id=name, **self.model_dump())
+
+
+class DeclaredDataset(_File):
+    """A dataset file with everything it took over from a standard dataset."""
+
+    id: str
+    provider: str
+    title: str
+    title_en: str
+    catalogue_code: str
+    cycle: Literal["real-time", "day", "week", "month", "quarter", "year"]
+    key: tuple[str, ...]
+    division_field: str
+    rules: dict[str, tuple[str, ...]]
+    row_schema: str
+
+
+class City(_File):
+    """One city as its directory declares it, every file read and each reference between them checked."""
+
+    folder: Path
+    nodes: dict[str, Node]
+    departments: dict[str, DepartmentFile]
+    datasets: dict[str, DeclaredDataset]
+    subscriptions: dict[str, SubscriptionFile]
+    connectors: dict[str, ConnectorInstance]

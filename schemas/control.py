@@ -1,7 +1,7 @@
 """Control objects: what governance decided and machines must obey, as JSON values of the compacted control topics.
 
 Each is keyed by its id on its own topic. `created` and `changed` are plan versions. A transaction of the control writer
-ends with one `PlanRecord` on `bus.plan`; whoever has read every control topic to `PlanRecord.ends` has reached that version.
+ends with one `PlanRecord` on `bus.plan`; who has read every control topic to `PlanRecord.ends` has reached it.
 """
 
 from collections.abc import Mapping
@@ -62,7 +62,7 @@ class SchemaText(ControlObject):
 
 
 class Dataset(ControlObject):
-    """One kind of record of one provider. `id` is `<provider>.<dataset>`; `event_schema` is the registry id of its event."""
+    """One kind of record of one provider. `id` is `<provider>.<dataset>`; `event_schema` is its registry id."""
 
     id: Name
     title: str
@@ -97,7 +97,7 @@ class Mask(_Frozen):
 
 
 class Subscription(ControlObject):
-    """What one subscriber gets of one dataset. `id` is `<subscriber>.<dataset id>`; `scope` holds if all conditions do."""
+    """What one subscriber gets of one dataset. `id`: `<subscriber>.<dataset id>`; `scope` holds if all in it do."""
 
     id: Name
     subscriber: Segment
@@ -129,7 +129,7 @@ class PlanRecord(ControlObject):
 
 
 class ConnectorInstance(ControlObject):
-    """One configured connector of one department. `config` holds no secret: it names the environment variable or file."""
+    """One configured connector of one department. `config` holds no secret: it names the variable or file."""
 
     id: Name
     kind: str

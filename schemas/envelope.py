@@ -20,7 +20,7 @@ Row = Mapping[str, Any]
 
 
 class Meta(NamedTuple):
-    """The envelope of one event. `at` is milliseconds since 1970 UTC; `seq` is -1 where the writer gives no position."""
+    """The envelope of one event. `at` is milliseconds since 1970 UTC; `seq` is -1 if the writer gives no position."""
 
     id: str
     op: Op

@@ -1,4 +1,4 @@
-"""The lane table as data: for every kind of topic its cleanup, retention, largest message, and who may write and read it.
+"""The lane table as data: for each kind of topic its cleanup, retention, largest message, who may write and read it.
 
 The provisioner makes topics and ACLs from these rows; the writers check sizes against them. Nobody else states a limit.
 """

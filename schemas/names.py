@@ -43,7 +43,7 @@ class Names:
         return f"{self.prefix}shutong.{role}"
 
     def user(self, role: str) -> str:
-        """The SCRAM user of a role: `worker`, `connect`, `ledger`, `serve`, `control`, `provider.health`, `subscriber.tax`."""
+        """The SCRAM user of a role: `worker`, `connect`, `control`, `provider.health`, `subscriber.tax`."""
         return f"{self.prefix}{role}"
 
     def transactional_id(self, role: str, who: str = "") -> str:

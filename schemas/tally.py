@@ -58,7 +58,8 @@ class TallyBook:
         self._counts: dict[TallyKey, list[int]] = {}
         self._latencies: dict[TallyKey, dict[int, int]] = {}
 
-    def add(self, key: TallyKey, *, records: int = 1, size: int = 0, fixed: int = 0, latency: int | None = None) -> None:
+    def add(self, key: TallyKey, *, records: int = 1, size: int = 0, fixed: int = 0,
+            latency: int | None = None) -> None:
         """Count `records` of `size` bytes in all; `latency` (ms, handled - arrived) holds for each of them."""
         counts = self._counts.get(key)
         if counts is None:

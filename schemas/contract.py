@@ -1,0 +1,95 @@
+"""The shapes a dataset and a subscription promise: the event schema on raw and clean, the schema of what is delivered.
+
+Texts are built the same way every time, so the same declaration gives the same text and keeps its registry id.
+"""
+
+import json
+from typing import Any
+
+from schemas.codec import Avro, bus_schema
+from schemas.control import Dataset, Mask, Subscription
+from schemas.errors import RejectError
+from schemas.names import avro_name
+from schemas.text import Text
+
+__all__ = ["event_schema", "event_subject", "output_schema", "output_subject", "record_name"]
+
+
+def record_name(dataset_id: str) -> str:
+    """The Avro name of a dataset's record: `health.old-village` gives `OldVillage`."""
+    provider, _, rest = dataset_id.partition(".")
+    if not provider or not rest:
+        raise RejectError("dataset_name",
+                          Text(f"数据资源名 {dataset_id} 缺少提供方", f"dataset {dataset_id} names no provider"),
+                          advice=Text("写作 <提供方>.<数据资源>", "write <provider>.<dataset>"))
+    return "".join(word.capitalize() for word in rest.replace(".", "-").split("-"))
+
+
+def event_subject(dataset_id: str) -> str:
+    """The subject of a dataset's event schema: `health.ResidentEvent`."""
+    return f"{_namespace(dataset_id)}.{record_name(dataset_id)}Event"
+
+
+def output_subject(subscription: Subscription) -> str:
+    """The subject of what a subscription delivers: `tax.health.ResidentEvent`."""
+    return f"{avro_name(subscription.subscriber)}.{event_subject(subscription.dataset)}"
+
+
+def event_schema(dataset_id: str, row_schema: str) -> str:
+    """The schema of the events of a dataset with such rows; RejectError `schema_invalid` if it is no record."""
+    row = _row(row_schema)
+    name = record_name(dataset_id)
+    fields = [{"name": "meta", "type": json.loads(bus_schema("meta"))},
+              {"name": "row", "type": ["null", {**row, "name": name}], "default": None},
+              {"name": "before", "type": ["null", f"{_namespace(dataset_id)}.{name}"], "default": None}]
+    return _text({"type": "record", "name": f"{name}Event", "namespace": _namespace(dataset_id),
+                  "doc": row.get("doc", ""), "fields": fields})
+
+
+def output_schema(dataset: Dataset, subscription: Subscription) -> str:
+    """The schema of what one subscription delivers: the granted fields in its order, masked ones in the mask's type."""
+    row = _row(dataset.row_schema)
+    having = {field["name"]: field for field in row["fields"]}
+    granted = [_granted(having[name], subscription.masks.get(name)) for name in subscription.fields]
+    name = record_name(dataset.id)
+    fields = [{"name": "meta", "type": json.loads(bus_schema("meta"))},
+              {"name": "row", "type": ["null", {**row, "name": name, "fields": granted}], "default": None}]
+    return _text({"type": "record", "name": f"{name}Event",
+                  "namespace": f"{avro_name(subscription.subscriber)}.{_namespace(dataset.id)}",
+                  "doc": row.get("doc", ""), "fields": fields})
+
+
+def _granted(field: dict[str, Any], mask: Mask | None) -> dict[str, Any]:
+    if mask is None:
+        return field
+    plain = {key: value for key, value in field.items() if key not in ("type", "default", "code_list")}
+    return {**plain, "type": _masked_type(field["type"], mask), "mask": mask.kind}
+
+
+def _masked_type(kind: Any, mask: Mask) -> Any:
+    branches = kind if isinstance(kind, list) else [kind]
+    nullable = "null" in branches
+    if mask.kind == "null":
+        return kind if nullable else ["null", *branches]
+    if mask.kind == "year":
+        # Text need not be a date, so its year may be missing.
+        return ["null", "int"] if nullable or "string" in branches else "int"
+    return ["null", "string"] if nullable else "string"
+
+
+def _namespace(dataset_id: str) -> str:
+    return avro_name(dataset_id.partition(".")[0])
+
+
+def _row(row_schema: str) -> dict[str, Any]:
+    Avro(row_schema)
+    row: dict[str, Any] = json.loads(row_schema)
+    if not isinstance(row, dict) or row.get("type") != "record" or "namespace" in row:
+        raise RejectError("schema_invalid",
+                          Text("行模式须是不带 namespace 的 record", "a row is a record without a namespace"),
+                          advice=Text("参照 schemas/datasets 中的 row.avsc", "follow a row.avsc of schemas/datasets"))
+    return row
+
+
+def _text(schema: dict[str, Any]) -> str:
+    return json.dumps(schema, ensure_ascii=False, separators=(",", ":"))

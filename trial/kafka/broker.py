@@ -28,6 +28,7 @@ __all__ = ["ADMIN", "LocalKafka"]
 _PORTS = range(20000, 32000)
 _STARTED = b"Kafka Server started"
 _TAKEN = b"Address already in use"
+_BAD = (" ERROR ", " FATAL ", "Error", "Exception")
 
 
 class LocalKafka:
@@ -228,7 +229,8 @@ def _draw(but: int | None = None) -> int:
 
 
 def _errors(printed: bytes) -> str:
-    """The last error lines of a log, else its last lines."""
+    """The last errors of a log, each with the line below it (Java says the reason there); else its last lines."""
     lines = [line.strip()[:300] for line in printed.decode(errors="replace").splitlines() if line.strip()]
-    told = [line for line in lines if any(word in line for word in (" ERROR ", " FATAL ", "Exception", "Error"))]
-    return " | ".join((told or lines)[-3:]) or "-"
+    told = [at for at, line in enumerate(lines) if any(word in line for word in _BAD)]
+    chosen = sorted({at for first in told[-3:] for at in (first, first + 1) if at < len(lines)})
+    return " | ".join([lines[at] for at in chosen] or lines[-3:]) or "-"

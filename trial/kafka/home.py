@@ -116,6 +116,6 @@ class Home:
 def write_secret(path: Path, text: str) -> None:
     """A file only its owner may read, never half written."""
     part = path.with_name(f".{path.name}.part")
-    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
+    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
     part.replace(path)

@@ -1,0 +1,131 @@
+"""Dirt in known numbers: one spoiled row of each kind per so many rows, so that what the rules must find can be counted.
+
+`fate` is what the first rules make of it: fixed, rejected, suspect (kept as it is), or canonical (the connector writes
+the key as the rules want it before it sends).
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+from trial.city.residents import Population, Resident, check_character
+
+__all__ = ["DIRT", "Dirt", "DirtyPopulation"]
+
+
+class Dirt(NamedTuple):
+    """One kind of dirt: how many of a thousand rows have it, and what it does to a row."""
+
+    name: str
+    per_mille: int
+    fate: Literal["fixed", "rejected", "suspect", "canonical"]
+    spoil: Callable[[Resident, int], Resident]
+
+
+_WIDE = str.maketrans("0123456789", "０１２３４５６７８９")
+
+
+def _wide(row: Resident, _: int) -> Resident:
+    return row._replace(address=row.address.translate(_WIDE))
+
+
+def _blanks(row: Resident, turn: int) -> Resident:
+    return row._replace(name=row.name + ("  ", "\u3000", " \u3000")[turn % 3])
+
+
+def _phone(row: Resident, turn: int) -> Resident:
+    digits = row.phone or "13800000000"
+    spelt = (f"+86 {digits}", f"{digits[:3]}-{digits[3:7]}-{digits[7:]}", f"+86-{digits[:3]}-{digits[3:7]}-{digits[7:]}")
+    return row._replace(phone=spelt[turn % 3])
+
+
+def _date(row: Resident, turn: int) -> Resident:
+    year, month, day = row.birth_date.split("-")
+    spelt = (f"{year}{month}{day}", f"{year}/{month}/{day}", f"{year}年{int(month)}月{int(day)}日", f"{year}.{month}.{day}")
+    return row._replace(birth_date=spelt[turn % 4])
+
+
+def _lower_x(row: Resident, _: int) -> Resident:
+    return row._replace(resident_id=row.resident_id.lower())
+
+
+def _check(row: Resident, _: int) -> Resident:
+    body, last = row.resident_id[:17], row.resident_id[17]
+    return row._replace(resident_id=body + ("1" if last != "1" else "2"))
+
+
+def _impossible(row: Resident, _: int) -> Resident:
+    return row._replace(birth_date=row.birth_date[:5] + "02-31")
+
+
+def _number_date(row: Resident, turn: int) -> Resident:
+    body = row.resident_id[:6] + "19991" + f"{turn % 5 + 3}" + row.resident_id[12:17]
+    return row._replace(resident_id=body + check_character(body))
+
+
+def _missing(row: Resident, turn: int) -> Resident:
+    return row._replace(name="") if turn % 2 else row._replace(division="")
+
+
+def _long(row: Resident, _: int) -> Resident:
+    return row._replace(address=row.address * 12)
+
+
+def _status(row: Resident, _: int) -> Resident:
+    return row._replace(status="unknown")
+
+
+def _division(row: Resident, _: int) -> Resident:
+    body = "349999" + row.resident_id[6:17]
+    return row._replace(resident_id=body + check_character(body))
+
+
+DIRT = (
+    Dirt("full_width", 15, "fixed", _wide),
+    Dirt("blanks", 15, "fixed", _blanks),
+    Dirt("phone_spelling", 25, "fixed", _phone),
+    Dirt("date_spelling", 20, "fixed", _date),
+    Dirt("lower_case_x", 5, "canonical", _lower_x),
+    Dirt("check_digit", 5, "rejected", _check),
+    Dirt("impossible_date", 4, "rejected", _impossible),
+    Dirt("number_date", 2, "rejected", _number_date),
+    Dirt("missing", 3, "rejected", _missing),
+    Dirt("too_long", 2, "rejected", _long),
+    Dirt("unknown_status", 2, "rejected", _status),
+    Dirt("unknown_division", 3, "suspect", _division),
+)
+
+
+def _slots() -> dict[int, Dirt]:
+    """Which of a thousand consecutive rows are spoiled, and how: spread evenly, so that small cities have all kinds too."""
+    order = [dirt for turn in range(max(kind.per_mille for kind in DIRT)) for dirt in DIRT if turn < dirt.per_mille]
+    step = 1000 // len(order)
+    return {place * step + 3: dirt for place, dirt in enumerate(order)}
+
+
+class DirtyPopulation:
+    """Draws residents, some of them spoiled. `counts` tells how many of each kind were drawn."""
+
+    def __init__(self, seed: int) -> None:
+        self.people = Population(seed)
+        self.counts: Counter[str] = Counter()
+        self._drawn = 0
+        self._slots = _slots()
+        self._spoiled: set[str] = set()
+
+    def draw(self) -> tuple[Resident, Dirt | None]:
+        """The next resident, and what is wrong with them."""
+        dirt = self._slots.get(self._drawn % 1000)
+        self._drawn += 1
+        if dirt is None:
+            return self.people.draw(), None
+        self.counts[dirt.name] += 1
+        return self._spoil(dirt), dirt
+
+    def _spoil(self, dirt: Dirt) -> Resident:
+        """A resident with this dirt; a spoiled number must not meet another spoiled number."""
+        while True:
+            row = dirt.spoil(self.people.draw("X" if dirt.name == "lower_case_x" else ""), self.counts[dirt.name])
+            if row.resident_id not in self._spoiled:
+                self._spoiled.add(row.resident_id)
+                return row

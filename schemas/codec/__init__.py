@@ -14,6 +14,9 @@ from schemas.codec.books import (
 )
 from schemas.codec.event import EventCodec, millis
 from schemas.codec.frame import frame, undecodable, unframe
+from schemas.codec.scanner import EventScanner, Scanned, stamp, stream_prefix
+from schemas.codec.varint import long_bytes
 
-__all__ = ["Avro", "EventCodec", "RecordCodec", "bus_schema", "decode_letter", "decode_tallies", "encode_letter",
-           "encode_tallies", "frame", "millis", "undecodable", "unframe"]
+__all__ = ["Avro", "EventCodec", "EventScanner", "RecordCodec", "Scanned", "bus_schema", "decode_letter",
+           "decode_tallies", "encode_letter", "encode_tallies", "frame", "long_bytes", "millis", "stamp",
+           "stream_prefix", "undecodable", "unframe"]

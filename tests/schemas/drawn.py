@@ -1,0 +1,86 @@
+"""What hypothesis draws for the schema tests: row schemas of every shape, rows that fit them, events, and damage."""
+
+import datetime as dt
+import json
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import strategies as st
+
+from schemas.contract import event_schema
+from schemas.envelope import CAUSES, OPS, Event, Meta
+
+MILLI = st.integers(-62_135_596_800_000, 253_402_300_799_999)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=90)
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+#: (Avro type, values of it). The named types take the field's name, so that two fields may both have one.
+SHAPES: dict[str, tuple[Any, st.SearchStrategy[Any]]] = {
+    "string": ("string", TEXT),
+    "bytes": ("bytes", st.binary(max_size=90)),
+    "int": ("int", st.integers(-(1 << 31), (1 << 31) - 1)),
+    "long": ("long", st.integers(-(1 << 63), (1 << 63) - 1)),
+    "boolean": ("boolean", st.booleans()),
+    "double": ("double", st.floats(allow_nan=False)),
+    "float": ("float", st.floats(allow_nan=False, width=32)),
+    "enum": ({"type": "enum", "symbols": ["A", "B", "C"]}, st.sampled_from(["A", "B", "C"])),
+    "date": ({"type": "int", "logicalType": "date"}, st.dates()),
+    "time": ({"type": "long", "logicalType": "timestamp-millis"},
+             MILLI.map(lambda ms: _EPOCH + dt.timedelta(milliseconds=ms))),
+    "decimal": ({"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2},
+                st.integers(-999_999_999, 999_999_999).map(lambda n: Decimal(n).scaleb(-2))),
+    "array": ({"type": "array", "items": "string"}, st.lists(TEXT, max_size=3)),
+    "map": ({"type": "map", "values": "long"}, st.dictionaries(TEXT, st.integers(-9, 9), max_size=3)),
+    "fixed": ({"type": "fixed", "size": 4}, st.binary(min_size=4, max_size=4)),
+    "many": (["null", "string", "long"], st.none() | TEXT | st.integers(-9, 9)),
+}
+
+
+@st.composite
+def row_shapes(draw: st.DrawFn) -> tuple[str, st.SearchStrategy[dict[str, Any]]]:
+    """A row schema as text, and the rows that fit it."""
+    fields, values = [], {}
+    for number, shape in enumerate(draw(st.lists(st.sampled_from(list(SHAPES)), min_size=1, max_size=7))):
+        kind, value = SHAPES[shape]
+        if isinstance(kind, dict) and kind["type"] in ("enum", "fixed"):
+            kind = {**kind, "name": f"N{number}"}
+        if shape != "many":
+            order = draw(st.sampled_from(["plain", "null first", "null last"]))
+            kind = {"plain": kind, "null first": ["null", kind], "null last": [kind, "null"]}[order]
+            value = value if order == "plain" else st.none() | value
+        fields.append({"name": f"f{number}", "type": kind})
+        values[f"f{number}"] = value
+    return json.dumps({"type": "record", "name": "Thing", "fields": fields}), st.fixed_dictionaries(values)
+
+
+def metas() -> st.SearchStrategy[Meta]:
+    """Any envelope."""
+    return st.builds(Meta, TEXT, st.sampled_from(OPS), MILLI, TEXT, TEXT, st.integers(-(1 << 31), (1 << 31) - 1),
+                     st.integers(-1, 1 << 20) | st.integers(-(1 << 63), (1 << 63) - 1), st.sampled_from(CAUSES), TEXT)
+
+
+@st.composite
+def events(draw: st.DrawFn) -> tuple[str, list[Event]]:
+    """An event schema as text, and some events of it."""
+    shape, rows = draw(row_shapes())
+    some = st.builds(Event, metas(), st.none() | rows, st.none() | rows)
+    return event_schema("test.thing", shape), draw(st.lists(some, min_size=1, max_size=3))
+
+
+@st.composite
+def damage(draw: st.DrawFn, value: bytes) -> bytes:
+    """The value with a few bytes flipped, cut, added or put in: some of it may still be an event."""
+    spot = draw(st.integers(0, len(value) - 1))
+    kind = draw(st.sampled_from(["flip", "cut", "add", "replace", "long zero", "insert"]))
+    if kind == "flip":
+        return value[:spot] + bytes((value[spot] ^ 1 << draw(st.integers(0, 7)),)) + value[spot + 1:]
+    if kind == "cut":
+        return value[:spot]
+    if kind == "add":
+        return value + draw(st.binary(min_size=1, max_size=3))
+    if kind == "replace":
+        return value[:spot] + draw(st.binary(min_size=1, max_size=3)) + value[spot + 1:]
+    if kind == "long zero":
+        # The same number with one byte more than it needs.
+        return value[:spot] + bytes((value[spot] | 128, 0)) + value[spot + 1:]
+    return value[:spot] + draw(st.sampled_from([b"\x80", b"\xff", b"\xc3", b"\xed\xa0\x80"])) + value[spot:]

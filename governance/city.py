@@ -7,7 +7,15 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from governance.declared import City, CityFile, ConnectorFile, DatasetFile, DeclaredDataset, DepartmentFile, SubscriptionFile
+from governance.declared import (
+    City,
+    CityFile,
+    ConnectorFile,
+    DatasetFile,
+    DeclaredDataset,
+    DepartmentFile,
+    SubscriptionFile,
+)
 from governance.problems import CityError, Problem
 from schemas.control import ConnectorInstance
 from schemas.datasets import StandardDataset, standard_dataset
@@ -85,7 +93,8 @@ class _Reading:
         schema = self._read(self.folder / "datasets" / file.schema_file, where)
         return None if schema is None else StandardDataset(
             name=name.split(".")[1], title=file.title, title_en=file.title_en, key=file.key,
-            division_field=file.division_field, cycle=file.cycle or "real-time", rules=file.rules, row_schema=schema)
+            division_field=file.division_field, cycle=file.cycle or "real-time", rules=file.rules, row_schema=schema,
+            rules_version=file.rules_version or "1")
 
     def _toml(self, path: Path, where: str) -> dict[str, Any] | None:
         text = self._read(path, where)
@@ -126,7 +135,7 @@ def _complete(name: str, file: DatasetFile, base: StandardDataset) -> DeclaredDa
         id=name, provider=name.split(".")[0], title=file.title or base.title, title_en=file.title_en or base.title_en,
         catalogue_code=file.catalogue_code, cycle=file.cycle or base.cycle, key=file.key or base.key,
         division_field=file.division_field or base.division_field, rules={**base.rules, **file.rules},
-        row_schema=base.row_schema)
+        rules_version=file.rules_version or base.rules_version, row_schema=base.row_schema)
 
 
 def _loose_ends(city: City) -> Iterator[Problem]:

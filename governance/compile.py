@@ -9,9 +9,18 @@ from dataclasses import dataclass, field
 
 from governance.declared import City, DeclaredDataset, DepartmentFile, SubscriptionFile
 from governance.problems import Refusal, RefusedError
-from schemas.contract import check_subscription, event_schema, output_schema
-from schemas.control import ConnectorInstance, ControlObject, Dataset, Department, LaneState, Plan, SchemaText, Subscription
-from schemas.names import TALLIES, Names, avro_name
+from schemas.contract import check_subscription, event_schema, event_subject, output_schema, output_subject
+from schemas.control import (
+    ConnectorInstance,
+    ControlObject,
+    Dataset,
+    Department,
+    LaneState,
+    Plan,
+    SchemaText,
+    Subscription,
+)
+from schemas.names import TALLIES, Names
 from schemas.text import Text
 
 __all__ = ["Change", "compile_change"]
@@ -119,8 +128,8 @@ class _Step:
         return tuple(item for item in changed if isinstance(item, Dataset))
 
     def _dataset(self, item: DeclaredDataset) -> Dataset:
-        text = event_schema(item.provider, item.row_schema)
-        return Dataset(**item.model_dump(), event_schema=self.schema_number(_subject(item.provider, item.id), text))
+        text = event_schema(item.id, item.row_schema)
+        return Dataset(**item.model_dump(), event_schema=self.schema_number(event_subject(item.id), text))
 
     def subscriptions(self, datasets: Mapping[str, Dataset]) -> tuple[ControlObject, ...]:
         declared: dict[str, Subscription] = {}
@@ -145,7 +154,7 @@ class _Step:
         if wrong:
             return draft
         text = output_schema(dataset, draft)
-        return draft.model_copy(update={"output_schema": self.schema_number(f"{subscriber}.{_subject('', dataset_id)}", text)})
+        return draft.model_copy(update={"output_schema": self.schema_number(output_subject(draft), text)})
 
     def _check_joining(self, item: Subscription) -> None:
         """A subscription may begin only where nothing has been missed: its dataset is new, or its lanes are empty."""
@@ -173,13 +182,6 @@ def _same(item: ControlObject, old: ControlObject | None) -> bool:
 
 def _contract(item: Subscription) -> tuple[object, ...]:
     return item.fields, item.scope, item.masks, item.node
-
-
-def _subject(provider: str, dataset_id: str) -> str:
-    """`<provider>.<Dataset>Event`, the registry subject of a dataset's events."""
-    owner, name = dataset_id.split(".", 1)
-    camel = "".join(part.capitalize() for part in avro_name(name).split("_"))
-    return f"{provider or owner}.{camel}Event"
 
 
 def _department_lanes(name: str, file: DepartmentFile) -> Iterator[tuple[str, int]]:

@@ -58,6 +58,7 @@ class DatasetFile(_File):
     key: tuple[str, ...] = ()
     division_field: str = ""
     rules: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    rules_version: str = ""
 
     @model_validator(mode="after")
     def _one_shape(self) -> "DatasetFile":
@@ -97,10 +98,11 @@ class DeclaredDataset(_File):
     title: str
     title_en: str
     catalogue_code: str
-    cycle: Literal["real-time", "day", "week", "month", "quarter", "year"]
+    cycle: str
     key: tuple[str, ...]
     division_field: str
     rules: dict[str, tuple[str, ...]]
+    rules_version: str
     row_schema: str
 
 

@@ -1,0 +1,59 @@
+"""Which bus a command talks to: the one the environment names, else the one that runs on this machine under `home`.
+
+`up` and the demo leave `<home>/connection.json` (address, user, path of the password file; no secret) for other terminals.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from schemas.errors import HaltError
+from schemas.text import Text
+from wire.settings import KafkaSettings
+
+__all__ = ["CONNECTION", "DEFAULT_HOME", "connect", "home_directory", "ledger_address", "remember"]
+
+DEFAULT_HOME = ".shutong"
+CONNECTION = "connection.json"
+
+
+def home_directory(asked: Path | None = None) -> Path:
+    """`--home`, else SHUTONG_HOME, else `.shutong` here."""
+    return (asked or Path(os.environ.get("SHUTONG_HOME") or DEFAULT_HOME)).resolve()
+
+
+def connect(home: Path) -> KafkaSettings:
+    """Settings of the bus to talk to. A HaltError when there is none."""
+    if os.environ.get("SHUTONG_BOOTSTRAP"):
+        return KafkaSettings()
+    known = _known(home)
+    if known is None:
+        raise HaltError(
+            Text(f"{home} 下没有正在运行的总线，也没有设置 SHUTONG_BOOTSTRAP",
+                 f"no bus runs under {home}, and SHUTONG_BOOTSTRAP is not set"),
+            advice=Text("执行 shutong up 启动本机总线，或设置 SHUTONG_BOOTSTRAP、SHUTONG_KAFKA_USER 和 SHUTONG_KAFKA_PASSWORD_FILE",
+                        "run shutong up, or set SHUTONG_BOOTSTRAP, SHUTONG_KAFKA_USER and SHUTONG_KAFKA_PASSWORD_FILE"))
+    return KafkaSettings(**known["kafka"])
+
+
+def ledger_address(home: Path) -> str:
+    """`host:port` of the ledger's HTTP."""
+    named = os.environ.get("SHUTONG_LEDGER_ADDRESS")
+    return named or str((_known(home) or {}).get("ledger", "127.0.0.1:8701"))
+
+
+def remember(home: Path, kafka: dict[str, str], ledger: str, serve: str) -> None:
+    """Leave word of the bus that now runs under `home`."""
+    path = home / CONNECTION
+    fresh = path.with_suffix(".fresh")
+    fresh.write_text(json.dumps({"kafka": kafka, "ledger": ledger, "serve": serve}, indent=1), encoding="utf-8")
+    fresh.replace(path)
+
+
+def _known(home: Path) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = json.loads((home / CONNECTION).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found

@@ -1,0 +1,128 @@
+"""`shutong apply`: the control writer. Reads what is in force, shows the difference, provisions, then writes all at once.
+
+Lanes, users and rights exist before the plan names them; what is taken away goes after the plan no longer names it.
+Making the writer fences any other apply that still runs, so two of them cannot interleave.
+"""
+
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from governance.city import read_city
+from governance.compile import Change, compile_change
+from governance.diff import Line, diff
+from schemas.control import ConnectorInstance, LaneState, Plan
+from wire.admin import BUS_LANES, Done, Provisioner
+from wire.cluster import Cluster
+from wire.compacted import read_compacted
+from wire.control import ControlReader, ControlWriter
+from wire.secret import read_secret, write_secret
+from wire.settings import KafkaSettings
+
+__all__ = ["Applied", "apply", "password_file", "preview", "settle"]
+
+Told = Callable[[Done], None]
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What one apply did: the version now in force, its lines, and whether anything was written."""
+
+    version: int
+    lines: list[Line]
+    written: bool
+
+
+def preview(settings: KafkaSettings, folder: Path) -> list[Line]:
+    """What `apply` would change, without changing it. Raises CityError or RefusedError like `apply`."""
+    city = read_city(folder)
+    with ControlReader(settings) as reader:
+        current = reader.load()
+    connectors = _connectors(settings)
+    return diff(current, connectors, compile_change(current, connectors, city, lanes_with_data=_used(settings, current)))
+
+
+def apply(settings: KafkaSettings, folder: Path, secrets_folder: Path, told: Told = lambda done: None) -> Applied:
+    """Bring the bus to what `folder` declares. Passwords of new users go to `secrets_folder`, one file each, mode 600."""
+    city = read_city(folder)
+    provisioner = Provisioner(settings)
+    _tell(told, provisioner.ensure_lanes(BUS_LANES))
+    with ControlWriter(settings) as writer:
+        current, connectors = writer.plan, _connectors(settings)
+        change = compile_change(current, connectors, city, lanes_with_data=_used(settings, current))
+        lines = diff(current, connectors, change)
+        _provision(provisioner, change, secrets_folder, told)
+        if not lines:
+            return Applied(current.version, [], written=False)
+        gone = [connectors[name] for name in change.removed.get("bus.connectors", ())]
+        plan = writer.write((item for items in change.objects.values() for item in items), gone, change.lanes)
+    for role in _idle_subscribers(plan):
+        _tell(told, provisioner.revoke(role))
+    return Applied(plan.version, lines, written=True)
+
+
+def settle(settings: KafkaSettings) -> list[str]:
+    """Clear `new` of every lane whose partitions all have a worker's commit; the lanes that remain new.
+
+    From then on a missing commit is an error that stops a worker, never a reason to read from the beginning again.
+    """
+    with ControlReader(settings) as reader:
+        plan = reader.load()
+    fresh = [lane for lane, state in plan.lanes.items() if state.new]
+    if not fresh:
+        return []
+    committed = Cluster(settings).committed("worker", fresh)
+    ready = {lane for lane in fresh if all((lane, number) in committed for number in range(plan.lanes[lane].partitions))}
+    if ready:
+        with ControlWriter(settings) as writer:
+            lanes = {lane: LaneState(partitions=state.partitions, new=state.new and lane not in ready)
+                     for lane, state in writer.plan.lanes.items()}
+            writer.write(lanes=lanes)
+    return [lane for lane in fresh if lane not in ready]
+
+
+def password_file(folder: Path, role: str) -> Path:
+    """Where the password of a role lies."""
+    return folder / f"{role}.password"
+
+
+def _provision(provisioner: Provisioner, change: Change, folder: Path, told: Told) -> None:
+    _tell(told, provisioner.ensure_lanes({lane: state.partitions for lane, state in change.lanes.items()}))
+    fresh = {role: _new_password(password_file(folder, role)) for role in change.roles
+             if not password_file(folder, role).exists()}
+    _tell(told, provisioner.ensure_users(fresh))
+    _tell(told, provisioner.grant(change.roles))
+
+
+def _new_password(path: Path) -> SecretStr:
+    write_secret(path, SecretStr(secrets.token_urlsafe(24)))
+    return read_secret(path)
+
+
+def _connectors(settings: KafkaSettings) -> dict[str, ConnectorInstance]:
+    table = read_compacted(settings, "bus.connectors")
+    return {key.decode(): ConnectorInstance.model_validate_json(value) for key, value in table.items()}
+
+
+def _used(settings: KafkaSettings, plan: Plan) -> frozenset[str]:
+    """The lanes of the plan that hold, or ever held, a record."""
+    cluster = Cluster(settings)
+    ends = cluster.ends(cluster.places(plan.lanes))
+    return frozenset(lane for (lane, _), end in ends.items() if end > 0)
+
+
+def _idle_subscribers(plan: Plan) -> Iterable[str]:
+    """Roles of subscribers none of whose subscriptions is live any more: their rights and password go."""
+    subscribed = {item.subscriber for item in plan.subscriptions.values()}
+    live = {item.subscriber for item in plan.subscriptions.values() if item.state == "live"}
+    return (f"subscriber.{name}" for name in sorted(subscribed - live))
+
+
+def _tell(told: Told, done: Iterable[Done]) -> None:
+    for each in done:
+        told(each)
+
+

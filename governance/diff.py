@@ -1,0 +1,50 @@
+"""What `apply` shows before it writes: one line an object, with the keys that differ."""
+
+from collections.abc import Iterator, Mapping
+from typing import Literal, NamedTuple
+
+from governance.compile import Change
+from schemas.control import ConnectorInstance, ControlObject, Plan, Subscription
+
+__all__ = ["Line", "diff"]
+
+#: Never worth a line: they say when, not what.
+_VERSIONS = {"created", "changed"}
+#: Too long to print; that they differ is enough.
+_LONG = {"row_schema", "text"}
+
+
+class Line(NamedTuple):
+    """One object of a change. `keys` are those that differ; empty for an object that is new or goes."""
+
+    sign: Literal["+", "~", "-"]
+    kind: str
+    id: str
+    keys: tuple[str, ...] = ()
+
+
+def diff(current: Plan, connectors: Mapping[str, ConnectorInstance], change: Change) -> list[Line]:
+    """The lines of a change, by kind, in the order they are written."""
+    old: dict[str, Mapping[str, ControlObject]] = {
+        "bus.nodes": current.nodes, "bus.departments": current.departments, "bus.datasets": current.datasets,
+        "bus.schemas": {str(number): schema for number, schema in current.schemas.items()},
+        "bus.subscriptions": current.subscriptions, "bus.connectors": connectors}
+    lines: list[Line] = []
+    for topic, items in change.objects.items():
+        lines += [_line(topic.removeprefix("bus."), item, old[topic].get(item.id)) for item in items]
+    for topic, names in change.removed.items():
+        lines += [Line("-", topic.removeprefix("bus."), name) for name in names]
+    return [*lines, *(Line("+", "lanes", lane) for lane in change.lanes if lane not in current.lanes)]
+
+
+def _line(kind: str, item: ControlObject, old: ControlObject | None) -> Line:
+    if isinstance(item, Subscription) and item.state == "revoked":
+        return Line("-", kind, item.id)
+    return Line("+", kind, item.id) if old is None else Line("~", kind, item.id, tuple(_differing(item, old)))
+
+
+def _differing(item: ControlObject, old: ControlObject) -> Iterator[str]:
+    new_values, old_values = item.model_dump(), old.model_dump()
+    for key, value in new_values.items():
+        if key not in _VERSIONS and value != old_values[key]:
+            yield key if key in _LONG or not isinstance(value, str | int | bool) else f"{key}: {old_values[key]} → {value}"

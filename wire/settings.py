@@ -74,6 +74,8 @@ class KafkaSettings(BaseSettings):
             "reconnect.backoff.max.ms": 1000,
             "message.max.bytes": LARGEST_MESSAGE,
             "log.connection.close": False,
+            # What the client would print to stderr reaches the caller as an error of the bus.
+            "log_level": 2,
         }
         if self.security != "PLAINTEXT":
             config |= {

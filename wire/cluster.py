@@ -1,0 +1,128 @@
+"""Questions to Kafka about lanes: how many partitions, where they end, what a group committed. For readers, apply."""
+
+import time
+from collections.abc import Iterable
+from concurrent.futures import Future
+from concurrent.futures import wait as wait_for
+from typing import Any, NamedTuple, TypeVar
+
+from confluent_kafka import Consumer, IsolationLevel, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+
+from wire.errors import Watch
+from wire.settings import KafkaSettings
+
+__all__ = ["Cluster", "Commit", "Place"]
+
+T = TypeVar("T")
+_SPEC: Any = OffsetSpec
+
+#: A lane and one of its partitions.
+Place = tuple[str, int]
+
+
+class Commit(NamedTuple):
+    """What a group has committed for one partition: the next offset, and the metadata that went with it."""
+
+    offset: int
+    metadata: str
+
+
+class Cluster:
+    """Asks and waits; each call ends within `timeout` seconds with an answer or a clear error."""
+
+    def __init__(self, settings: KafkaSettings, timeout: float = 15) -> None:
+        self._settings = settings
+        self._timeout = timeout
+        self.watch = Watch(settings)
+        self.admin = AdminClient(settings.client(error_cb=self.watch))
+
+    def partitions(self, lanes: Iterable[str]) -> dict[str, int]:
+        """The partition count of each lane. A lane that is not there is a RetryError naming it."""
+        found: dict[str, int] = {}
+        for lane, future in self._describe(list(lanes)).items():
+            found[lane] = len(self.result(future, lane).partitions)
+        return found
+
+    def existing(self, lanes: Iterable[str]) -> dict[str, int]:
+        """The partition count of those of the lanes that exist."""
+        found: dict[str, int] = {}
+        for lane, future in self._describe(list(lanes)).items():
+            error = self.error_of(future)
+            if error is None or error.args[0].name() != "UNKNOWN_TOPIC_OR_PART":
+                found[lane] = len(self.result(future, lane).partitions)
+        return found
+
+    def led(self, lanes: Iterable[str]) -> bool:
+        """Whether every partition of the lanes is there and has a leader."""
+        return all(
+            self.error_of(future) is None and all(part.leader is not None for part in future.result().partitions)
+            for future in self._describe(list(lanes)).values()
+        )
+
+    def places(self, lanes: Iterable[str]) -> list[Place]:
+        """Every partition of the lanes."""
+        return [(lane, number) for lane, count in self.partitions(lanes).items() for number in range(count)]
+
+    def ends(self, places: Iterable[Place], *, committed: bool = False) -> dict[Place, int]:
+        """The offset behind the last record, open transactions included (I-4); the last stable one if `committed`."""
+        level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
+        return self._offsets(places, _SPEC.latest(), level)
+
+    def beginnings(self, places: Iterable[Place]) -> dict[Place, int]:
+        """The first offset that is still there."""
+        return self._offsets(places, _SPEC.earliest(), IsolationLevel.READ_UNCOMMITTED)
+
+    def committed(self, group: str, lanes: Iterable[str]) -> dict[Place, Commit]:
+        """What the group of a role has committed, by partition; those without a commit are absent."""
+        names = self._settings.names
+        asked = [TopicPartition(names.topic(lane), number) for lane, number in self.places(lanes)]
+        watch = Watch(self._settings)
+        # A read_committed consumer that never joins: unlike the AdminClient it waits out a commit that is under way.
+        consumer = Consumer(self._settings.consumer_config(group, error_cb=watch))
+        try:
+            answer = watch.patiently(lambda wait: consumer.committed(asked, wait), self._timeout, group)
+        finally:
+            consumer.close()
+        for each in answer:
+            if each.error is not None:
+                watch.fail(each.error, names.lane(each.topic))
+        return {(names.lane(each.topic), each.partition): Commit(each.offset, each.metadata or "")
+                for each in answer if each.offset >= 0}  # fmt: skip
+
+    def result(self, future: "Future[T]", subject: str = "") -> T:
+        """Wait for an admin call; a refused login ends the wait at once."""
+        deadline = time.monotonic() + self._timeout + 1
+        while not wait_for([future], 0.2).done:
+            self.admin.poll(0)
+            self.watch.check()
+            if time.monotonic() > deadline:
+                future.cancel()
+        try:
+            return future.result(0)
+        except KafkaException as error:
+            self.admin.poll(0)
+            self.watch.fail(error, subject)
+
+    def error_of(self, future: "Future[T]") -> KafkaException | None:
+        """What Kafka said against an admin call, for those who expect it; None when it went well."""
+        wait_for([future], self._timeout + 1)
+        error = future.exception(0) if future.done() else None
+        return error if isinstance(error, KafkaException) else None
+
+    def _describe(self, lanes: list[str]) -> dict[str, "Future[Any]"]:
+        if not lanes:
+            return {}
+        names = self._settings.names
+        topics = [names.topic(lane) for lane in lanes]
+        futures = self.admin.describe_topics(TopicCollection(topics), request_timeout=self._timeout)
+        return {names.lane(topic): future for topic, future in futures.items()}
+
+    def _offsets(self, places: Iterable[Place], spec: Any, level: IsolationLevel) -> dict[Place, int]:
+        names = self._settings.names
+        asked = {TopicPartition(names.topic(lane), number): spec for lane, number in places}
+        if not asked:
+            return {}
+        futures = self.admin.list_offsets(asked, isolation_level=level, request_timeout=self._timeout)
+        return {(lane := names.lane(part.topic), part.partition): self.result(future, lane).offset
+                for part, future in futures.items()}  # fmt: skip

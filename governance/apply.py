@@ -39,10 +39,9 @@ class Applied:
 def preview(settings: KafkaSettings, folder: Path) -> list[Line]:
     """What `apply` would change, without changing it. Raises CityError or RefusedError like `apply`."""
     city = read_city(folder)
-    with ControlReader(settings) as reader:
-        current = reader.load()
-    connectors = _connectors(settings)
-    return diff(current, connectors, compile_change(current, connectors, city, lanes_with_data=_used(settings, current)))
+    current, connectors = _in_force(settings)
+    change = compile_change(current, connectors, city, lanes_with_data=_used(settings, current))
+    return diff(current, connectors, change)
 
 
 def apply(settings: KafkaSettings, folder: Path, secrets_folder: Path, told: Told = lambda done: None) -> Applied:
@@ -100,6 +99,14 @@ def _provision(provisioner: Provisioner, change: Change, folder: Path, told: Tol
 def _new_password(path: Path) -> SecretStr:
     write_secret(path, SecretStr(secrets.token_urlsafe(24)))
     return read_secret(path)
+
+
+def _in_force(settings: KafkaSettings) -> tuple[Plan, dict[str, ConnectorInstance]]:
+    """The plan and the connectors; empty on a Kafka that has never been a bus."""
+    if len(Cluster(settings).existing(BUS_LANES)) < len(BUS_LANES):
+        return Plan(), {}
+    with ControlReader(settings) as reader:
+        return reader.load(), _connectors(settings)
 
 
 def _connectors(settings: KafkaSettings) -> dict[str, ConnectorInstance]:

@@ -1,0 +1,171 @@
+"""A whole bus on one machine: local Kafka, the city applied to it, and every process under the supervisor.
+
+For `up`, the demo and the tests. Everything lives under one home directory; a second bus under the same home is refused.
+With SHUTONG_BOOTSTRAP set, that Kafka is used instead of a local one.
+"""
+
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pydantic import SecretStr
+
+from console.connection import CONNECTION, remember
+from console.supervisor import Program, Supervisor, python
+from governance.apply import Applied, apply, password_file, settle
+from schemas.errors import HaltError
+from schemas.text import Text
+from trial.kafka import ADMIN, LocalKafka
+from wire.probe import wait_for_kafka
+from wire.secret import write_secret
+from wire.settings import KafkaSettings
+
+__all__ = ["BUREAU_PROGRAMS", "LocalBus", "running_pid"]
+
+Told = Callable[[str, Text], None]
+
+#: program -> the Kafka role it runs as
+BUREAU_PROGRAMS = {"ledger": "ledger", "worker": "worker", "connect": "connect", "serve": "serve"}
+#: What a child process inherits of ours: enough to find files and speak a language, nothing secret.
+_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "SHUTONG_LANG", "PYTHONPATH", "TMPDIR")
+_LOCK = "up.lock"
+
+
+class LocalBus:
+    """Owns the broker and the processes of one home. `start` in order, `stop` in reverse; both may be repeated."""
+
+    def __init__(self, home: Path, told: Told, *, ledger: str = "127.0.0.1:8701", serve: str = "127.0.0.1:8700",
+                 workers: int = 2, environment: Mapping[str, str] | None = None) -> None:
+        """`environment` goes to `connect` alone: where the departments' databases are, and the files of their secrets."""
+        self.home = home.resolve()
+        self.secrets = self.home / "secrets"
+        self.addresses = {"ledger": ledger, "serve": serve}
+        self._workers = workers
+        self._connect_environment = dict(environment or {})
+        self._told = told
+        self._kafka = None if os.environ.get("SHUTONG_BOOTSTRAP") else LocalKafka(self.home / "kafka", die_with_parent=True)
+        self._lock: int | None = None
+        self.supervisor = Supervisor(self.home / "logs", told)
+
+    @property
+    def admin(self) -> KafkaSettings:
+        """Settings of the administrator: for provisioning, and for the readers of a trial."""
+        if self._kafka is None:
+            return KafkaSettings()
+        return KafkaSettings(bootstrap=self._kafka.bootstrap, kafka_user=ADMIN,
+                             kafka_password=SecretStr(self._kafka.password(ADMIN)))
+
+    @property
+    def hmac_secret(self) -> Path:
+        """The file of the masking secret, made at the first start and kept as long as the home."""
+        path = self.secrets / "hmac.secret"
+        if not path.exists():
+            write_secret(path, SecretStr(secrets.token_hex(32)))
+        return path
+
+    def start_kafka(self) -> None:
+        """Take the home, start the broker (or wait for the one that is configured), leave word for other terminals."""
+        self._take_home()
+        if self._kafka is not None:
+            self._told("kafka", Text("正在启动 Apache Kafka", "starting Apache Kafka"))
+            self._kafka.start()
+        wait_for_kafka(self.admin)
+        remember(self.home, self._client(ADMIN), self.addresses["ledger"], self.addresses["serve"])
+        self._told("kafka", Text(f"在 {self.admin.bootstrap}", f"at {self.admin.bootstrap}"))
+
+    def apply(self, city: Path) -> Applied:
+        """Bring the bus to what the city directory declares."""
+        self._told("apply", Text(f"登记 {city.name}：通道、用户、权限、方案", f"applying {city.name}: lanes, users, rights, plan"))
+        return apply(self.admin, city, self.secrets)
+
+    def start_processes(self) -> None:
+        """The recorder first, so that it sees the books fill; then workers, connectors and the page."""
+        for name, role in BUREAU_PROGRAMS.items():
+            if name == "worker":
+                for slot in range(1, self._workers + 1):
+                    self.supervisor.start(self.program(f"worker-{slot}", role, "worker", "--slot", str(slot)))
+            else:
+                self.supervisor.start(self.program(name, role, name))
+
+    def program(self, name: str, role: str, *arguments: str) -> Program:
+        """A process of the bus as its role: its environment names files of secrets, never a secret."""
+        own = self._connect_environment if role == "connect" else {}
+        return Program(name, python("-m", "console", *arguments), self.environment(role) | own)
+
+    def environment(self, role: str) -> dict[str, str]:
+        """What a process of this role finds in its environment."""
+        kafka = {f"SHUTONG_{key.upper()}": value for key, value in self._client(role).items()}
+        inherited = {key: os.environ[key] for key in _INHERITED if key in os.environ}
+        return inherited | kafka | {
+            "SHUTONG_HOME": str(self.home), "SHUTONG_HMAC_SECRET_FILE": str(self.hmac_secret),
+            "SHUTONG_LEDGER_ADDRESS": self.addresses["ledger"], "SHUTONG_SERVE_ADDRESS": self.addresses["serve"]}
+
+    def settle(self) -> list[str]:
+        """Clear `new` of lanes the workers have committed on; the lanes that are still new."""
+        return settle(self.admin)
+
+    def stop(self) -> None:
+        """Stop the processes, then the broker, and give the home back."""
+        self.supervisor.stop()
+        if self._kafka is not None and self._kafka.running:
+            self._kafka.stop()
+        (self.home / CONNECTION).unlink(missing_ok=True)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+    def _client(self, role: str) -> dict[str, str]:
+        if self._kafka is None:
+            settings = KafkaSettings()
+            known = {"bootstrap": settings.bootstrap, "security": settings.security, "prefix": settings.prefix}
+            user = settings.kafka_user if role == ADMIN else settings.names.user(role)
+        else:
+            known, user = {"bootstrap": self._kafka.bootstrap}, role
+        folder = self.home / "kafka" / "secrets" if role == ADMIN else self.secrets
+        return known | {"kafka_user": user, "kafka_password_file": str(password_file(folder, role))}
+
+    def _take_home(self) -> None:
+        if self._lock is not None:
+            return
+        self.home.mkdir(parents=True, exist_ok=True)
+        lock = os.open(self.home / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            pid = running_pid(self.home)
+            raise HaltError(Text(f"{self.home} 下已有一个总线在运行（进程 {pid}）", f"a bus already runs under {self.home} (pid {pid})"),
+                            advice=Text("先执行 shutong down，或用 --home 换一个目录",
+                                        "run shutong down first, or choose another directory with --home")) from None
+        os.truncate(lock, 0)
+        os.write(lock, json.dumps({"pid": os.getpid()}).encode())
+        self._lock = lock
+
+
+def running_pid(home: Path) -> int | None:
+    """The process that holds this home, if one does."""
+    try:
+        lock = os.open(home / _LOCK, os.O_RDWR)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        try:
+            return int(json.loads(os.read(lock, 200))["pid"])
+        except (ValueError, KeyError):
+            return None
+    finally:
+        os.close(lock)
+    return None

@@ -108,7 +108,8 @@ class KafkaSettings(BaseSettings):
 
     def reader_config(self, **more: Any) -> Config:
         """An assign-only reader. Its group is never joined, but the client asks after it: one our role may see."""
-        return _override(self.consumer_config(f"{self.role}.reader") | {"enable.partition.eof": True}, more)
+        config = self.consumer_config(f"{self.role}.reader") | {"enable.partition.eof": True, "fetch.wait.max.ms": 500}
+        return _override(config, more)
 
     def publisher_config(self, **more: Any) -> Config:
         """An idempotent producer: acks=all, murmur2 like Java's, large batches. Only failures are reported."""

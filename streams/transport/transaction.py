@@ -1,0 +1,233 @@
+"""The open transaction: handled chunks, noted memory and counted tallies, committed together or not at all.
+
+    async with transaction as work:          # nobody else moves while we do
+        work.handle(delivery, clean)         # one synchronous step (I-5)
+
+The event loop owns it. Commits run in one executor thread while the lock is held.
+"""
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, Protocol, TypeAlias
+
+from schemas.codec import encode_tallies
+from schemas.errors import HaltError
+from schemas.names import TALLIES
+from schemas.tally import Tally, TallyBook
+from schemas.text import Text
+from streams.chunk import Chunk, Handled, Output, Part, PartitionId
+from streams.memory import Memory
+from streams.transport.handover import Delivery, Opening
+from streams.transport.pace import ChunkSize, CommitInterval
+from streams.transport.positions import Positions
+from streams.transport.producer import Aborted, CommitOffset
+from streams.transport.view import Kind, View
+
+__all__ = ["Handler", "Hold", "Producing", "Transaction"]
+
+#: A pure function (chunk, plan, memory, now in ms) -> what it leads to.
+Handler: TypeAlias = Callable[[Chunk, Any, Memory, int], Handled]
+#: Tells the consumer thread to stop a partition before an offset: generation, partition, offset, schema ids waited for.
+Hold: TypeAlias = Callable[[int, PartitionId, int, frozenset[int]], None]
+
+#: A transaction stays below 16 MiB per partition (§4); lanes mostly have one.
+_FULL: Final = 12 << 20
+_TALLIES_A_RECORD: Final = 2000
+
+logger = logging.getLogger(__name__)
+
+
+class Producing(Protocol):
+    """What the transaction asks of its producer."""
+
+    def produce(self, outputs: Iterable[Output]) -> None: ...
+    def commit(self, offsets: Iterable[CommitOffset], group: Any) -> bool: ...
+    def abort(self) -> None: ...
+
+
+class Transaction:
+    """One at a time, for ever. `view` is the plan; a new one takes effect between chunks."""
+
+    def __init__(self, producer: Producing, memory: Memory, view: View, worker: str, epoch: int,
+                 on_restart: Callable[[], None] = lambda: None) -> None:
+        self.positions = Positions()
+        self.memory = memory
+        self.view = view
+        self.interval = CommitInterval()
+        self.sizes: dict[Kind, ChunkSize] = {"raw": ChunkSize(), "clean": ChunkSize()}
+        self.hold: Hold = lambda generation, partition, offset, unknown: None
+        self.full = asyncio.Event()
+        self.begun = asyncio.Event()
+        self.chunks = 0
+        self.commits = 0
+        self.aborts = 0
+        self.commit_seconds = 0.0
+        self.committed_at = 0.0
+        self.counted: Counter[str] = Counter()
+        self._producer = producer
+        self._worker = worker
+        self._epoch = epoch
+        self._on_restart = on_restart
+        self._lock = asyncio.Lock()
+        self._executor = ThreadPoolExecutor(1, "commit")
+        self._book = TallyBook()
+        self._bytes: Counter[str] = Counter()
+        self._group: Any = None
+        self._broken = False
+
+    async def __aenter__(self) -> "Transaction":
+        await self._lock.acquire()
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        try:
+            if self._broken:
+                await self._abort()
+        finally:
+            self._lock.release()
+
+    def open(self, opening: Opening) -> None:
+        """A partition begins: position and memory of the same committed moment."""
+        lane, partition = opening.partition
+        if not self.positions.open(opening.generation, opening.partition, opening.offset, fresh=opening.fresh):
+            return
+        self.memory.restore(lane, partition, opening.metadata, opening.rows)
+        self._group = opening.group
+        if opening.fresh:
+            self.begun.set()
+
+    def handle(self, delivery: Delivery, handler: Handler) -> int:
+        """Handle what is the next of its partition; the rest was read in vain and comes again. Returns the records."""
+        chunk = self._next_parts(delivery)
+        if self._broken or not chunk.parts:
+            return 0
+        began = time.perf_counter()
+        handled = handler(chunk, self.view.work, self.memory, int(time.time() * 1000))
+        self._check(chunk, handled)
+        try:
+            self._producer.produce(handled.outputs)
+        except Aborted as aborted:
+            logger.warning("transaction cannot be committed: %s", aborted)
+            self._broken = True
+            return 0
+        self._keep(handled, delivery.group)
+        self.chunks += 1
+        records = sum(len(part.records) for part in chunk.parts)
+        self.sizes[chunk.kind].measured(records, time.perf_counter() - began)
+        for partition, offset in handled.waiting.items():
+            self.hold(delivery.chunk.generation, partition, offset, frozenset(handled.unknown))
+        return records
+
+    async def commit(self) -> None:
+        """Commit what was handled, if anything was."""
+        async with self:
+            await self._commit()
+
+    async def settle(self, *, commit: bool) -> int:
+        """Before partitions go: commit what was handled or give it up, and raise the generation, in one step (I-6)."""
+        async with self:
+            if commit:
+                await self._commit()
+            elif self.begun.is_set():
+                await self._abort()
+            return self._restart()
+
+    def _next_parts(self, delivery: Delivery) -> Chunk:
+        chunk, accepts = delivery.chunk, self.positions.accepts
+        parts = [part for part in chunk.parts
+                 if accepts(chunk.generation, (part.lane, part.partition), delivery.starts[part.lane, part.partition])]
+        return chunk if len(parts) == len(chunk.parts) else Chunk(chunk.kind, chunk.generation, parts)
+
+    def _keep(self, handled: Handled, group: Any) -> None:
+        self.memory.apply(handled.changes)
+        self.positions.handled({partition: change.next_offset for partition, change in handled.changes.items()})
+        self._book.merge(handled.tallies)
+        self._group = group
+        sizes = self._bytes
+        for lane, value, key, *_ in handled.outputs:
+            sizes[lane] += len(key) + (len(value) if value is not None else 0)
+        if sizes and max(sizes.values()) > _FULL:
+            self.full.set()
+        self.begun.set()
+
+    async def _commit(self) -> None:
+        offsets = self.positions.due()
+        if self._broken or not offsets:
+            if not self._broken:
+                self.begun.clear()
+            return
+        began = time.perf_counter()
+        to_commit: list[CommitOffset] = [
+            (partition, offset, self.memory.of(*partition).metadata()) for partition, offset in offsets.items()]
+        try:
+            self._producer.produce(self._tallies())
+        except Aborted:
+            self._broken = True
+            return
+        if not await self._run(lambda: self._producer.commit(to_commit, self._group)):
+            logger.warning("transaction aborted by Kafka; starting again at the committed offsets")
+            self.aborts += 1
+            self._restart()
+            return
+        self.positions.committed(offsets)
+        self.memory.commit()
+        self._count()
+        self._begin()
+        self.commits += 1
+        self.committed_at = time.time()
+        self.commit_seconds = time.perf_counter() - began
+        self.interval.measured(self.commit_seconds)
+
+    async def _abort(self) -> None:
+        self.aborts += 1
+        await self._run(self._producer.abort)
+        self._restart()
+
+    def _restart(self) -> int:
+        """Nothing that is not committed counts any more; every partition is opened again by the consumer thread."""
+        for lane, partition in self.positions.partitions():
+            self.memory.forget(lane, partition)
+        self._begin()
+        generation = self.positions.raise_generation()
+        self._on_restart()
+        return generation
+
+    def _begin(self) -> None:
+        self._broken = False
+        self._book = TallyBook()
+        self._bytes.clear()
+        self.begun.clear()
+        self.full.clear()
+
+    async def _run(self, call: Callable[[], Any]) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, call)
+
+    def _tallies(self) -> list[Output]:
+        rows = list(self._book)
+        key, now = self._worker.encode(), int(time.time() * 1000)
+        return [(TALLIES, encode_tallies(self._worker, self._epoch, rows[at:at + _TALLIES_A_RECORD]), key, -1, now, None)
+                for at in range(0, len(rows), _TALLIES_A_RECORD)]
+
+    def _count(self) -> None:
+        tally: Tally
+        for tally in self._book:
+            self.counted[tally.key.stage] += tally.records
+
+    def _check(self, chunk: Chunk, handled: Handled) -> None:
+        """Each part was handled to its end, or says where it waits: else records would be passed over."""
+        for part in chunk.parts:
+            partition = (part.lane, part.partition)
+            end = handled.waiting.get(partition, part.records[-1][0] + 1)
+            change = handled.changes.get(partition)
+            if (change.next_offset if change else handled.waiting.get(partition)) != end:
+                raise _passed_over(part)
+
+
+def _passed_over(part: Part) -> HaltError:
+    return HaltError(
+        Text(f"{part.lane}/{part.partition} 有记录没有处理", f"records of {part.lane}/{part.partition} were passed over"),
+        advice=Text("这是程序错误，请报告", "this is a defect, please report it"))

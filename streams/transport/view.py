@@ -1,0 +1,46 @@
+"""What the transport needs to know of a plan: lanes to read, which of them are new, how to remember their rows.
+
+`work` is what handlers get and the transport never looks into; so a benchmark or a test brings a plan of its own.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol
+
+from streams.chunk import Holders, Record
+
+__all__ = ["Kind", "Recollection", "View"]
+
+Kind = Literal["raw", "clean"]
+
+
+class Recollection(Protocol):
+    """Who holds which record, learnt again from the records of a clean partition up to its committed offset."""
+
+    def learn(self, records: Iterable[Record]) -> None:
+        """Take in the next records, oldest first."""
+        ...
+
+    @property
+    def rows(self) -> Mapping[bytes, Holders]:
+        """What a predecessor remembered at that offset."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One version of the plan as the transport sees it."""
+
+    version: int
+    lanes: Mapping[str, Kind]
+    #: Lanes that no worker has committed on: a partition without a commit starts at 0.
+    new: frozenset[str] = frozenset()
+    work: Any = None
+    #: A fresh recollection for a lane, None when nothing of that lane is remembered.
+    recollection: Callable[[str], Recollection | None] = field(default=lambda lane: None)
+    #: The work once these schema ids are no longer waited for.
+    without: Callable[[Any, frozenset[int]], Any] = field(default=lambda work, unknown: work)
+
+    def giving_up(self, unknown: frozenset[int]) -> "View":
+        """The same version, no longer waiting for these schema ids."""
+        return replace(self, work=self.without(self.work, unknown))

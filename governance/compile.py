@@ -25,6 +25,8 @@ from schemas.text import Text
 
 __all__ = ["Change", "compile_change"]
 
+_READ_BY_WORKERS = ("raw.", "clean.")
+
 
 @dataclass(frozen=True)
 class Change:
@@ -194,9 +196,9 @@ def _department_lanes(name: str, file: DepartmentFile) -> Iterator[tuple[str, in
 
 
 def _lanes(current: Plan, city: City) -> dict[str, LaneState]:
-    """Every lane after the change: known ones as they are, new ones marked new."""
-    declared = {lane: LaneState(partitions=partitions) for name, file in city.departments.items()
-                for lane, partitions in _department_lanes(name, file)}
+    """Every lane after the change: known ones as they are, new ones that workers read marked new."""
+    declared = {lane: LaneState(partitions=partitions, new=lane.startswith(_READ_BY_WORKERS))
+                for name, file in city.departments.items() for lane, partitions in _department_lanes(name, file)}
     return {TALLIES: LaneState(partitions=1, new=False), **declared, **current.lanes}
 
 

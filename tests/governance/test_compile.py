@@ -1,0 +1,148 @@
+"""From what is in force and what is declared to a change: numbers, versions, refusals."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from governance.city import read_city
+from governance.compile import Change, compile_change
+from governance.diff import diff
+from governance.problems import RefusedError
+from schemas.control import Plan, Subscription
+
+NO_DATA: frozenset[str] = frozenset()
+
+
+def compiled(folder: Path, current: Plan, used: frozenset[str] = NO_DATA) -> Change:
+    return compile_change(current, {}, read_city(folder), lanes_with_data=used)
+
+
+def after(current: Plan, change: Change) -> Plan:
+    """The plan as a worker would know it once the change is written."""
+    tables: dict[str, dict[object, object]] = {
+        "bus.departments": dict(current.departments), "bus.nodes": dict(current.nodes),
+        "bus.datasets": dict(current.datasets), "bus.subscriptions": dict(current.subscriptions)}
+    schemas = dict(current.schemas)
+    for topic, items in change.objects.items():
+        for item in items:
+            if topic == "bus.schemas":
+                schemas[item.number] = item  # type: ignore[attr-defined]
+            elif topic in tables:
+                tables[topic][item.id] = item
+    return Plan(change.version, tables["bus.departments"], tables["bus.nodes"], schemas,  # type: ignore[arg-type]
+                tables["bus.datasets"], tables["bus.subscriptions"], change.lanes)  # type: ignore[arg-type]
+
+
+def edit(folder: Path, name: str, old: str, new: str) -> None:
+    path = folder / name
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def refusals(folder: Path, current: Plan, used: frozenset[str] = NO_DATA) -> dict[str, str]:
+    with pytest.raises(RefusedError) as caught:
+        compiled(folder, current, used)
+    return {refusal.name: str(refusal.text) for refusal in caught.value.refusals}
+
+
+@pytest.fixture
+def first(city_folder: Path) -> Plan:
+    return after(Plan(), compiled(city_folder, Plan()))
+
+
+def test_a_first_apply_numbers_schemas_and_streams_and_makes_every_lane(first: Plan) -> None:
+    assert first.version == 1
+    assert sorted(first.schemas) == [1, 2, 3]
+    assert first.departments["health"].streams == {"health.population": 1, "health.clinic": 2}
+    assert first.lanes["raw.health"].partitions == first.lanes["clean.health"].partitions == 2
+    assert {"dead.health", "deliver.tax", "deliver.province", "bus.tallies"} <= set(first.lanes)
+    assert first.datasets["health.resident"].created == 1
+
+
+def test_only_lanes_that_workers_read_begin_as_new(first: Plan) -> None:
+    assert {lane for lane, state in first.lanes.items() if state.new} == {"raw.health", "clean.health"}
+
+
+def test_applying_the_same_directory_again_changes_nothing(city_folder: Path, first: Plan) -> None:
+    assert not compiled(city_folder, first)
+    assert diff(first, {}, compiled(city_folder, first)) == []
+
+
+def test_a_stream_keeps_its_number_and_a_new_one_gets_a_number_never_used(city_folder: Path, first: Plan) -> None:
+    edit(city_folder, "departments/health.toml", '"health.population", "health.clinic"', '"health.new", "health.clinic"')
+    second = after(first, compiled(city_folder, first))
+    assert second.departments["health"].streams == {"health.population": 1, "health.clinic": 2, "health.new": 3}
+
+
+def test_the_same_schema_text_keeps_its_id_and_another_gets_the_next(city_folder: Path, first: Plan) -> None:
+    (city_folder / "datasets/health.migrant.toml").write_text('standard = "resident"\n')
+    second = after(first, compiled(city_folder, first))
+    assert second.datasets["health.resident"].event_schema == first.datasets["health.resident"].event_schema
+    assert second.datasets["health.migrant"].event_schema == 4
+
+
+def test_a_new_dataset_with_its_subscriptions_joins_live(city_folder: Path, first: Plan) -> None:
+    (city_folder / "datasets/health.migrant.toml").write_text('standard = "resident"\n')
+    (city_folder / "subscriptions/tax.health.migrant.toml").write_text('fields = ["name"]\npurpose = "p"\n')
+    change = compiled(city_folder, first, used=frozenset({"raw.health", "clean.health"}))
+    assert [item.id for item in change.objects["bus.subscriptions"]] == ["tax.health.migrant"]
+
+
+def test_a_subscription_taken_out_is_revoked_and_stays_on_record(city_folder: Path, first: Plan) -> None:
+    (city_folder / "subscriptions/tax.health.resident.toml").unlink()
+    change = compiled(city_folder, first)
+    (item,) = change.objects["bus.subscriptions"]
+    assert isinstance(item, Subscription)
+    assert (item.state, item.created, item.changed) == ("revoked", 1, 2)
+    assert [(line.sign, line.id) for line in diff(first, {}, change)] == [("-", "tax.health.resident")]
+
+
+def test_a_new_subscription_where_data_already_lies_is_refused_by_name(city_folder: Path, first: Plan) -> None:
+    (city_folder / "departments/police.toml").write_text('title = "公安局"\nroles = ["subscriber"]\n')
+    (city_folder / "subscriptions/police.health.resident.toml").write_text('fields = ["name"]\npurpose = "p"\n')
+    assert compiled(city_folder, first)
+    told = refusals(city_folder, first, used=frozenset({"clean.health"}))
+    assert "clean.health" in told["subscriptions/police.health.resident"]
+
+
+def test_a_revoked_subscription_cannot_slip_back_in_over_data(city_folder: Path, first: Plan) -> None:
+    path = city_folder / "subscriptions/tax.health.resident.toml"
+    text = path.read_text(encoding="utf-8")
+    path.unlink()
+    second = after(first, compiled(city_folder, first))
+    path.write_text(text, encoding="utf-8")
+    assert "subscriptions/tax.health.resident" in refusals(city_folder, second, used=frozenset({"raw.health"}))
+
+
+@pytest.mark.parametrize(("old", "new"), [
+    ('"341502"', '"341503"'), ('"name", "division"]', '"division"]'), ('purpose', 'masks = { name = { kind = "null" } }\npurpose'),
+    ('purpose', 'node = "anhui"\npurpose')])
+def test_a_changed_scope_field_list_mask_or_node_is_refused(city_folder: Path, first: Plan, old: str, new: str) -> None:
+    edit(city_folder, "subscriptions/tax.health.resident.toml", old, new)
+    assert set(refusals(city_folder, first)) == {"subscriptions/tax.health.resident"}
+
+
+def test_everything_refused_is_told_at_once(city_folder: Path, first: Plan) -> None:
+    edit(city_folder, "departments/health.toml", "partitions = 2", "partitions = 3")
+    edit(city_folder, "datasets/health.resident.toml", 'standard = "resident"', 'standard = "village"')
+    (city_folder / "departments/tax.toml").unlink()
+    (city_folder / "subscriptions/tax.health.resident.toml").unlink()
+    (city_folder / "subscriptions/province.health.resident.toml").unlink()
+    told = refusals(city_folder, first)
+    assert {"departments/health", "datasets/health.resident", "departments/tax"} <= set(told)
+
+
+def test_a_purpose_or_title_may_change_while_the_bus_runs(city_folder: Path, first: Plan) -> None:
+    edit(city_folder, "subscriptions/tax.health.resident.toml", "核验", "专项附加扣除核验")
+    change = compiled(city_folder, first, used=frozenset({"raw.health"}))
+    (line,) = diff(first, {}, change)
+    assert (line.sign, line.id) == ("~", "tax.health.resident")
+    assert "核验 → 专项附加扣除核验" in line.keys[0]
+
+
+def test_lanes_keep_their_state_over_later_changes(city_folder: Path, first: Plan) -> None:
+    settled = replace(first, lanes={lane: state.model_copy(update={"new": False}) for lane, state in first.lanes.items()})
+    edit(city_folder, "subscriptions/tax.health.resident.toml", "核验", "另用")
+    assert not any(state.new for state in compiled(city_folder, settled).lanes.values())

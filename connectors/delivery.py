@@ -1,0 +1,90 @@
+"""The run of a sink: deliveries of one dataset from the inbox lane to the receiving system, exactly once.
+
+Assign-only and read_committed: where to go on stands in the receiving system, written with the rows. Kafka knows nothing of it.
+"""
+
+import json
+import threading
+import time
+
+from connectors.base import Delivered, SinkShape
+from connectors.board import Board
+from connectors.runner import refuse
+from connectors.tasks import SinkTask
+from schemas.codec import EventCodec, unframe
+from schemas.errors import HaltError, RejectError, RetryError
+from schemas.text import Text
+from wire.reading import LaneReader, Record
+from wire.settings import KafkaSettings
+
+__all__ = ["SinkRunner"]
+
+_BATCH = 2000
+#: Positions behind other datasets' records are stored this often, so that a restart need not read them again.
+_IDLE_SECONDS = 5.0
+
+
+class SinkRunner:
+    """One run of one instance, from the receiver's positions on, until stopped or something is raised."""
+
+    def __init__(self, settings: KafkaSettings, task: SinkTask, board: Board, stop: threading.Event) -> None:
+        self._settings = settings
+        self._task = task
+        self._board = board
+        self._stop = stop
+        self._codecs = {number: EventCodec(text, number) for number, text in task.schemas.items()}
+
+    def run(self) -> None:
+        """RetryError: begin again, soon. HaltError: a person is needed."""
+        sink = self._task.kind(self._task.config, SinkShape(self._task.instance, json.loads(self._task.row_schema)))
+        try:
+            refuse(sink.check())
+            stored = dict(sink.open())
+            with LaneReader(self._settings, [self._task.lane], stored) as reader:
+                self._board.set(state="running", next_try=0, remarks=(), phase="live")
+                written = time.monotonic()
+                while not self._stop.is_set():
+                    batch = reader.batch(0.5, _BATCH)
+                    changes = [change for record in batch if (change := self._delivered(record)) is not None]
+                    moved = reader.positions
+                    if changes or (moved != stored and time.monotonic() - written > _IDLE_SECONDS):
+                        sink.write(changes, moved)
+                        stored, written = moved, time.monotonic()
+                        self._board.count(len(changes))
+                    self._board.set(lag_seconds=_lag(batch))
+        finally:
+            sink.close()
+
+    def _delivered(self, record: Record) -> Delivered | None:
+        """The change in a record of ours; None for another dataset's, a marker, and what has no key."""
+        if record.value is None:
+            return None  # the inbox gets no tombstones
+        try:
+            number = unframe(record.value)
+        except RejectError:
+            return None
+        codec = self._codecs.get(number)
+        if codec is None:
+            if number not in self._task.others:
+                raise RetryError(
+                    Text(
+                        f"通道 {record.lane} 中有方案尚未写明的模式 {number}",
+                        f"lane {record.lane} has schema {number}, not in the plan yet",
+                    ),
+                    advice=Text("读到新方案后自动继续", "goes on by itself with the next plan"),
+                    after=1,
+                )
+            return None
+        event = codec.decode(record.value)
+        if event.meta.op == "m":
+            return None
+        if record.key is None:
+            raise HaltError(
+                Text(f"通道 {record.lane} 中有没有键的交付", f"lane {record.lane} has a delivery without a key"),
+                advice=Text("它不是本系统写入的：联系管理员", "the bus did not write it: ask the bureau"),
+            )
+        return Delivered(record.key, None if event.meta.op == "d" else event.row)
+
+
+def _lag(batch: list[Record]) -> float:
+    return round(max(0.0, time.time() - batch[-1].timestamp / 1000), 1) if batch else 0.0

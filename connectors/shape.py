@@ -1,0 +1,69 @@
+"""The shape of a dataset, as a source needs it: its fields, and how a row's values become a row that Avro takes.
+
+Made from the plan's dataset. Sources ask it for the Kafka key of a row; the runner fits each row with it.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from connectors.fitting import Fit, Misfit, fit_for, is_nullable
+from schemas.control import Dataset
+from schemas.keys import row_key
+
+__all__ = ["Canonical", "Shape"]
+
+#: The record key's field values in their canonical form, as clean computes it.
+Canonical = Callable[[str, str], str]
+
+
+class Shape:
+    """Fields, key and fitting of one dataset. `canonical(field, text)` says how clean wants a key field written."""
+
+    def __init__(self, dataset: Dataset, canonical: Canonical) -> None:
+        self.dataset = dataset
+        self._canonical = canonical
+        record = json.loads(dataset.row_schema)
+        self.fields: tuple[str, ...] = tuple(field["name"] for field in record["fields"])
+        self.types: dict[str, Any] = {field["name"]: field["type"] for field in record["fields"]}
+        self.key_fields: tuple[str, ...] = dataset.key
+        self._fits: tuple[tuple[str, Fit], ...] = tuple((name, fit_for(kind)) for name, kind in self.types.items())
+        self._key_fits = [(name, dict(self._fits)[name]) for name in dataset.key]
+
+    @property
+    def required(self) -> frozenset[str]:
+        """Fields that cannot be null."""
+        return frozenset(name for name, kind in self.types.items() if not is_nullable(kind))
+
+    def fit(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The row as Avro takes it, its key fields canonical. A `Misfit` names the first field that does not fit."""
+        row = {}
+        name = ""
+        try:
+            for name, fit in self._fits:
+                row[name] = fit(values.get(name))
+            for name in self.key_fields:
+                row[name] = self._key_value(name, row[name])
+        except Misfit as misfit:
+            raise Misfit(misfit.reason, name) from None
+        return row
+
+    def record_key(self, values: Sequence[Any]) -> bytes:
+        """The Kafka key of a row, from the values of its key fields alone, in the dataset's order."""
+        name = ""
+        try:
+            row = {}
+            for (name, fit), value in zip(self._key_fits, values, strict=True):
+                row[name] = self._key_value(name, fit(value))
+        except Misfit as misfit:
+            raise Misfit(misfit.reason, name) from None
+        return row_key(self.dataset, row)
+
+    def key_of(self, row: Mapping[str, Any]) -> bytes:
+        """The Kafka key of a row that was fitted."""
+        return row_key(self.dataset, row)
+
+    def _key_value(self, name: str, value: Any) -> Any:
+        if value is None or value == "":
+            raise Misfit("no-key")
+        return self._canonical(name, value) if isinstance(value, str) else value

@@ -1,0 +1,1 @@
+"""Sources: one kind of department system each. A new kind is one module here and one line in `connectors/kinds.py`."""

@@ -1,0 +1,249 @@
+"""sql_table: a table of a department's database. A snapshot by key (`r`), updates by watermark (`u`), deletes by keys (`d`).
+
+A watermark does not tell a new row from a changed one, so both are `u`. Rows committed late are found by looking back;
+what a watermark cannot tell (deletes, rows loaded with old marks) by reconciliation with the clean lane. What was missing
+there is read as `r`, once: if it is missing again it was refused, and the quarantine shows it.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from connectors.base import Batch, Cursor, Desk, Finding, Progress, RowChange, Source
+from connectors.database import open_engine
+from connectors.fitting import Misfit
+from connectors.shape import Shape
+from connectors.sources.pace import Pace
+from connectors.sources.reconcile import Difference, compare, is_alarming
+from connectors.sources.sql_check import find_problems
+from connectors.sources.sql_config import SqlTableConfig
+from connectors.sources.sql_query import Row, SourceTable
+from connectors.sources.sql_state import State
+from connectors.sources.window import digest
+from schemas.envelope import Cause
+from schemas.errors import HaltError
+from schemas.text import Text
+
+__all__ = ["SqlTableConfig", "SqlTableSource"]
+
+_ALARM = Finding(
+    "many-deletes",
+    blocks=False,
+    problem=Text(
+        "对账发现过半记录已不在表中，未发送删除",
+        "reconciliation found more than half of the records gone: no delete was sent",
+    ),
+    advice=Text(
+        "确认表、库和读取权限无误；若确要删除，设置 allow_many_deletes=true",
+        "see that table, database and rights are the right ones; if they shall go, set allow_many_deletes=true",
+    ),
+)
+
+
+class SqlTableSource(Source[SqlTableConfig]):
+    kind = "sql_table"
+    config_type = SqlTableConfig
+
+    def __init__(self, config: SqlTableConfig, shape: Shape) -> None:
+        super().__init__(config, shape)
+        self._engine = open_engine(config)
+
+    def check(self) -> Iterator[Finding]:
+        """Table, columns, types, keys and watermark, against the dataset."""
+        return find_problems(self._engine, self.config, self.shape)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def read(self, after: Cursor, desk: Desk) -> Iterator[Batch]:
+        table = SourceTable(
+            self._engine,
+            self.config.table,
+            self.config.mapping(self.shape),
+            self.shape.key_fields,
+            self.config.watermark,
+        )
+        return _Reading(self.config, self.shape, table, State(after), desk).batches()
+
+
+class _Reading:
+    """One run: the snapshot if it is not over, then polls and reconciliations for ever."""
+
+    def __init__(self, config: SqlTableConfig, shape: Shape, table: SourceTable, state: State, desk: Desk) -> None:
+        self.config = config
+        self.shape = shape
+        self.table = table
+        self.state = state
+        self.desk = desk
+        self.pace = Pace(config.rows_per_second, desk)
+        self._findings: tuple[Finding, ...] = ()
+        self._next_sweep = 0.0
+        self._next_reconcile = time.monotonic() + min(config.reconcile_seconds, 10)
+        self._asked = False
+        if state.table not in ("", config.table):
+            raise HaltError(
+                Text("游标属于另一张表", "the cursor belongs to another table"),
+                advice=Text("为新的表使用新的连接器名称", "give the connector of another table another id"),
+            )
+
+    def batches(self) -> Iterator[Batch]:
+        if self.state.phase == "snapshot":
+            yield from self._snapshot()
+        while self.state.phase == "live":
+            began = time.monotonic()
+            if self.table.watermark is not None:
+                yield from self._poll()
+            yield from self._reconcile()
+            yield Batch((), self.state.cursor())
+            self._report()
+            # A poll that takes long is not made more often: the database has other work than ours.
+            if not self.desk.wait(max(self.config.poll_seconds, 4 * (time.monotonic() - began))):
+                return
+
+    # ---- snapshot
+
+    def _snapshot(self) -> Iterator[Batch]:
+        state = self.state
+        if state.last is None:
+            self._begin()
+        while True:
+            self._report()
+            rows = self.table.page_by_key(state.last, self.config.page_rows)
+            for row in rows:
+                mark = self.table.mark_of(row)
+                if mark is not None and (state.floor is None or mark >= state.floor):
+                    state.window.note(self._key(row), digest(row), mark)
+            state.done += len(rows)
+            if rows:
+                state.last = self.table.key_of(rows[-1])
+            if len(rows) < self.config.page_rows:
+                state.phase, state.last = "live", None
+            yield Batch(self._changes("r", rows, "snapshot"), state.cursor())
+            if not self.pace(len(rows)) or state.phase == "live":
+                return
+
+    def _begin(self) -> None:
+        """From where polling goes on when the snapshot is over: what changes meanwhile lies behind it."""
+        state = self.state
+        state.table = self.config.table
+        state.total = self.table.count()
+        if self.table.watermark is not None:
+            top, bound = self.table.top_mark(), self._bound()
+            state.high = top if top is None or bound is None else min(top, bound)
+            state.floor = None if state.high is None else state.high - self.table.watermark.span(self.config.look_back)
+
+    # ---- updates by watermark
+
+    def _poll(self) -> Iterator[Batch]:
+        floor = self._floor()
+        bound = self._bound()
+        after: tuple[int, Row] | None = None
+        while True:
+            rows = self.table.page_by_mark(floor, after, self.config.page_rows)
+            news = [row for row in rows if self._is_news(row)]
+            if rows:
+                top = self.table.mark_of(rows[-1])
+                assert top is not None
+                after = (top, self.table.key_of(rows[-1]))
+                self._raise_high(top, bound)
+            if news:
+                yield Batch(self._changes("u", news, "live"), self.state.cursor())
+            if not self.pace(len(rows)) or len(rows) < self.config.page_rows:
+                break
+        self._expire()
+
+    def _floor(self) -> int | None:
+        """Mostly a short look back; the whole of it in every sweep, so that late commits are found soon enough."""
+        watermark, high = self.table.watermark, self.state.high
+        assert watermark is not None
+        if high is None:
+            return None
+        now = time.monotonic()
+        if now >= self._next_sweep:
+            self._next_sweep = now + self.config.sweep_seconds
+            return high - watermark.span(self.config.look_back)
+        return high - watermark.span(self.config.look_back / 60)
+
+    def _bound(self) -> int | None:
+        """Marks beyond this are clock errors: they are sent, but do not move the position."""
+        now = self.table.clock()
+        if now is None or self.table.watermark is None:
+            return None
+        return now + self.table.watermark.span(self.config.clock_ahead)
+
+    def _raise_high(self, mark: int, bound: int | None) -> None:
+        mark = mark if bound is None else min(mark, bound)
+        self.state.high = mark if self.state.high is None else max(self.state.high, mark)
+
+    def _is_news(self, row: Row) -> bool:
+        key, content, mark = self._key(row), digest(row), self.table.mark_of(row)
+        if self.state.window.holds(key, content):
+            return False
+        self.state.window.note(key, content, mark or 0)
+        return True
+
+    def _expire(self) -> None:
+        watermark, high = self.table.watermark, self.state.high
+        if watermark is not None and high is not None:
+            # Twice the look-back: what a sweep may still read is remembered for sure.
+            self.state.window.expire(high - 2 * watermark.span(self.config.look_back))
+
+    # ---- deletes and missing rows by reconciliation
+
+    def _reconcile(self) -> Iterator[Batch]:
+        if not self.config.reconcile_seconds or time.monotonic() < self._next_reconcile:
+            return
+        if not self._asked:
+            self.desk.remember_published()
+            self._asked = True
+        if not self.desk.everything_is_clean():
+            return
+        self._asked = False
+        found = compare(self.table, self.shape, self.desk.published_keys(), self.config.page_rows, self.pace)
+        self._next_reconcile = time.monotonic() + self.config.reconcile_seconds
+        if found is None:
+            return
+        self._findings = (_ALARM,) if is_alarming(found) and not self.config.allow_many_deletes else ()
+        yield from self._missing(found.missing)
+        if not self._findings:
+            yield from self._gone(found)
+
+    def _gone(self, found: Difference) -> Iterator[Batch]:
+        gone = sorted(found.gone)
+        for at in range(0, len(gone), self.config.page_rows):
+            now = int(time.time() * 1000)
+            some = gone[at : at + self.config.page_rows]
+            for key in some:
+                self.state.window.forget(digest((key,)), self.state.high or 0)
+            yield Batch([RowChange("d", None, now, "live", key) for key in some], self.state.cursor())
+
+    def _missing(self, keys: Sequence[Row]) -> Iterator[Batch]:
+        refused: dict[int, int] = {}
+        for at in range(0, len(keys), 1000):
+            rows = self.table.rows_of(keys[at : at + 1000])
+            news = []
+            for row in rows:
+                key, content = self._key(row), digest(row)
+                refused[key] = content
+                if self.state.refused.get(key) != content and not self.state.window.holds(key, content):
+                    self.state.window.note(key, content, self.table.mark_of(row) or self.state.high or 0)
+                    news.append(row)
+            if news:
+                yield Batch(self._changes("r", news, "snapshot"), self.state.cursor())
+        self.state.refuse(refused)
+
+    # ---- telling
+
+    def _key(self, row: Row) -> int:
+        key = self.table.key_of(row)
+        try:
+            return digest((self.shape.record_key(key),))
+        except Misfit:
+            return digest(key)
+
+    def _changes(self, op: Literal["r", "u"], rows: Sequence[Row], cause: Cause) -> list[RowChange]:
+        fields, now, at = self.table.fields, int(time.time() * 1000), self.table.moment
+        return [RowChange(op, dict(zip(fields, row, strict=False)), at(row, now), cause) for row in rows]
+
+    def _report(self) -> None:
+        self.desk.report(Progress(self.state.phase, self.state.done, self.state.total, self._findings))

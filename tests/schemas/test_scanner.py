@@ -1,5 +1,6 @@
 """The scanner against fastavro: the same events, the same refusals, the same bytes back."""
 
+import datetime as dt
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +14,7 @@ from schemas.contract import event_schema
 from schemas.datasets import standard_dataset
 from schemas.envelope import Event, Meta
 from schemas.errors import RejectError
-from tests.schemas.drawn import damage, events
+from tests.schemas.drawn import SHAPES, damage, events
 
 META = Meta("id", "c", 1_700_000_000_000, "s", "t", 1, 2, "live", "")
 INT = range(-(1 << 31), 1 << 31)
@@ -79,6 +80,11 @@ def test_the_scanner_refuses_exactly_the_damage_that_fastavro_would_not_write(da
     assert again == codec.decode(value), "a bad value leaves no trace in the scanner"
 
 
+#: A value of every shape that has one spelling only.
+PLAIN: dict[str, Any] = {
+    "string": "示例", "bytes": b"\0\x80", "int": 1 << 30, "long": -(1 << 62), "boolean": True, "double": 0.5,
+    "enum": "B", "date": dt.date(9999, 12, 31), "time": dt.datetime(1970, 1, 2, tzinfo=dt.UTC)}
+
 RESIDENT = event_schema("health.resident", standard_dataset("resident").row_schema)
 
 
@@ -102,6 +108,22 @@ def test_all_damage_to_a_resident_is_seen(seq: int, full: bool) -> None:
     for bad in [value, *every_damage(value), value + b"\0"]:
         theirs = read(codec, bad)
         assert told(old, bad) == theirs
+
+
+@pytest.mark.parametrize("at", [0, 1 << 30, 1 << 35, 1 << 45])
+@pytest.mark.parametrize("order", ["plain", "null first", "null last"])
+def test_all_damage_to_a_row_of_every_plain_shape_is_seen(order: str, at: int) -> None:
+    fields: list[dict[str, Any]] = []
+    for number, (kind, _) in enumerate(SHAPES[name] for name in PLAIN):
+        kind = {**kind, "name": f"N{number}"} if isinstance(kind, dict) and kind["type"] == "enum" else kind
+        kinds = {"plain": kind, "null first": ["null", kind], "null last": [kind, "null"]}
+        fields.append({"name": f"f{number}", "type": kinds[order]})
+    text = event_schema("test.thing", json.dumps({"type": "record", "name": "T", "fields": fields}))
+    codec, scanner = EventCodec(text, 1), EventScanner(text, 1)
+    row = dict(zip((part["name"] for part in fields), PLAIN.values(), strict=True))
+    value = codec.encode(Event(META._replace(at=at), row))
+    for bad in every_damage(value):
+        assert told(scanner, bad) == read(codec, bad)
 
 
 def test_the_first_event_of_a_scanner_is_checked_like_any_other() -> None:

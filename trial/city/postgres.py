@@ -165,7 +165,8 @@ class LocalPostgres:
         settings = _SETTINGS | {"port": str(self.port), "unix_socket_directories": ""}
         command = [_program("postgres"), "-D", str(self._data), *(f"--{key}={value}" for key, value in settings.items())]
         with (self.home / "log").open("ab") as log:
-            self._child = spawn(_become(command), output=log, keep=lock, cwd=self.home, leash=True)
+            environment = {name: os.environ[name] for name in ("PATH", "TMPDIR", "TZ") if name in os.environ}
+            self._child = spawn(_become(command), output=log, keep=lock, cwd=self.home, env=environment, leash=True)
         try:
             self._wait(time.monotonic() + timeout)
         except BaseException:

@@ -73,6 +73,10 @@ class Register:
             sql.SQL("DELETE FROM {} WHERE {} = ANY(%s)").format(sql.Identifier(self.table), sql.Identifier(self.columns[0])),
             (list(keys),))
 
+    def is_empty(self) -> bool:
+        """Whether the table has no row."""
+        return self._connection.execute(sql.SQL("SELECT 1 FROM {} LIMIT 1").format(sql.Identifier(self.table))).fetchone() is None
+
     def close(self) -> None:
         """Let go of the connection."""
         self._connection.close()

@@ -1,0 +1,52 @@
+"""The departments' side of a running trial city: their PostgreSQL, and what `connect` needs to find it."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+from trial.city.dirt import DirtyPopulation
+from trial.city.places import villages
+from trial.city.postgres import LocalPostgres
+from trial.city.registers import Register, village_rows
+
+__all__ = ["DATABASES", "connect_environment", "start_departments", "trial_departments"]
+
+#: Database of each department, and the environment variable in which its connectors look for the password.
+DATABASES = {"civil": "CIVIL_PASSWORD", "health": "HEALTH_PASSWORD", "police": "POLICE_PASSWORD"}
+
+_RESIDENTS = 10_000
+
+
+@contextmanager
+def trial_departments(home: Path, *, wanted: bool = True) -> Iterator[Mapping[str, str]]:
+    """The departments of the trial city under `home`, their tables filled; gives the environment of `connect`."""
+    if not wanted:
+        yield {}
+        return
+    with LocalPostgres(home / "postgres") as server:
+        start_departments(server)
+        _fill(server)
+        yield connect_environment(server)
+
+
+def start_departments(server: LocalPostgres) -> None:
+    """Start the server and make each department's database."""
+    server.start()
+    for name in DATABASES:
+        server.make_database(name)
+
+
+def connect_environment(server: LocalPostgres) -> dict[str, str]:
+    """Where the databases are and how they let the connectors in."""
+    return {**server.environment(), **{variable: server.password(name) for name, variable in DATABASES.items()}}
+
+
+def _fill(server: LocalPostgres) -> None:
+    """First rows for empty tables."""
+    people = DirtyPopulation(3415)
+    with Register(server, "civil") as civil, Register(server, "health") as health:
+        if civil.is_empty():
+            civil.load(village_rows(villages()))
+        if health.is_empty():
+            health.load(row for row, _ in islice(iter(people.draw, None), _RESIDENTS))

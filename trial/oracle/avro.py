@@ -1,0 +1,166 @@
+"""The oracle's own reading and writing of events, sharing nothing with the bus's codec: fastavro reads, this writes.
+
+A value is readable only if writing it again gives the same bytes: whatever an Avro writer would not write is broken.
+Logical types are left out: the oracle compares what is on the wire.
+"""
+
+import json
+import struct
+from collections.abc import Callable, Mapping
+from io import BytesIO
+from typing import Any, cast
+
+import fastavro
+
+__all__ = ["Codec", "UnknownSchema", "Unreadable", "varint"]
+
+Encoder = Callable[[Any], bytes]
+
+_HEADER = 5
+#: What broken bytes make fastavro raise; nothing else is expected of it.
+_BROKEN = (EOFError, IndexError, ValueError, TypeError, OverflowError, MemoryError, StopIteration, KeyError)
+
+
+class Unreadable(Exception):
+    """These bytes are no event."""
+
+
+class UnknownSchema(Unreadable):
+    """The bytes name a schema the plan does not have."""
+
+
+class Codec:
+    """Reads and writes framed values of the plan's schemas, as plain dicts."""
+
+    def __init__(self, schemas: Mapping[int, str]) -> None:
+        plain = {number: _plain(json.loads(text)) for number, text in schemas.items()}
+        self._readers = {number: fastavro.parse_schema(schema) for number, schema in plain.items()}
+        self._writers = {number: _encoder(schema, {}) for number, schema in plain.items()}
+        self._heads = {number: b"\0" + number.to_bytes(4, "big") for number in schemas}
+
+    def number(self, value: bytes) -> int:
+        """The schema id a value names."""
+        if len(value) < _HEADER or value[0]:
+            raise Unreadable
+        number = int.from_bytes(value[1:_HEADER], "big")
+        if number not in self._readers:
+            raise UnknownSchema
+        return number
+
+    def read(self, value: bytes) -> tuple[int, dict[str, Any]]:
+        """Schema id and content of a value that may be broken."""
+        number = self.number(value)
+        try:
+            event = self.trusted(value)
+            again = self.write(number, event)
+        except _BROKEN as error:
+            raise Unreadable from error
+        if again != value:
+            raise Unreadable
+        return number, event
+
+    def trusted(self, value: bytes) -> dict[str, Any]:
+        """The content of a value that is known to be readable."""
+        schema = self._readers[int.from_bytes(value[1:_HEADER], "big")]
+        event: Any = fastavro.schemaless_reader(BytesIO(value[_HEADER:]), schema, None)
+        return cast(dict[str, Any], event)
+
+    def write(self, number: int, event: Mapping[str, Any]) -> bytes:
+        """The framed value an Avro writer gives for this content."""
+        return self._heads[number] + self._writers[number](event)
+
+
+def _plain(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_plain(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    plain = {name: part for name, part in schema.items() if name not in ("logicalType", "precision", "scale")}
+    for name in ("type", "items", "values"):
+        if name in plain:
+            plain[name] = _plain(plain[name])
+    if "fields" in plain:
+        plain["fields"] = [_plain(part) for part in plain["fields"]]
+    return plain
+
+
+def _long(number: int) -> bytes:
+    left = (number << 1) ^ (number >> 63)
+    out = bytearray()
+    while left > 0x7F:
+        out.append(left & 0x7F | 0x80)
+        left >>= 7
+    out.append(left)
+    return bytes(out)
+
+
+_SHORT = [_long(number) for number in range(4096)]
+
+
+def varint(number: int) -> bytes:
+    """A zigzag varint, as Avro writes int and long."""
+    return _SHORT[number] if 0 <= number < 4096 else _long(number)
+
+
+def _string(text: str) -> bytes:
+    data = text.encode()
+    return varint(len(data)) + data
+
+
+def _bytes(data: bytes) -> bytes:
+    return varint(len(data)) + data
+
+
+_PRIMITIVES: dict[str, Encoder] = {
+    "null": lambda _: b"",
+    "boolean": lambda yes: b"\1" if yes else b"\0",
+    "int": varint,
+    "long": varint,
+    "float": struct.Struct("<f").pack,
+    "double": struct.Struct("<d").pack,
+    "bytes": _bytes,
+    "string": _string,
+}
+
+
+def _encoder(schema: Any, named: dict[str, Encoder], space: str = "") -> Encoder:
+    if isinstance(schema, list):
+        return _union([_encoder(part, named, space) for part in schema], schema)
+    kind = schema["type"] if isinstance(schema, dict) else schema
+    if kind in _PRIMITIVES:
+        return _PRIMITIVES[kind]
+    if not isinstance(schema, dict):
+        return named.get(schema) or named[f"{space}.{schema}"]
+    if isinstance(kind, dict | list):
+        return _encoder(kind, named, space)
+    if kind == "array":
+        return _array(_encoder(schema["items"], named, space))
+    space = schema.get("namespace", space)
+    made = _record(schema, named, space) if kind == "record" else _named(schema, kind)
+    named[schema["name"]] = named[f"{space}.{schema['name']}"] = made
+    return made
+
+
+def _named(schema: Any, kind: str) -> Encoder:
+    if kind == "enum":
+        return {symbol: varint(index) for index, symbol in enumerate(schema["symbols"])}.__getitem__
+    if kind == "fixed":
+        return bytes
+    raise ValueError(f"the oracle does not read {kind}")
+
+
+def _record(schema: Any, named: dict[str, Encoder], space: str) -> Encoder:
+    parts = [(field["name"], _encoder(field["type"], named, space)) for field in schema["fields"]]
+    return lambda row: b"".join([encode(row[name]) for name, encode in parts])
+
+
+def _array(item: Encoder) -> Encoder:
+    return lambda rows: varint(len(rows)) + b"".join(map(item, rows)) + b"\0" if rows else b"\0"
+
+
+def _union(parts: list[Encoder], schema: list[Any]) -> Encoder:
+    if len(parts) != 2 or "null" not in schema:
+        raise ValueError("the oracle reads unions of null and one type only")
+    null = schema.index("null")
+    nothing, something, encode = varint(null), varint(1 - null), parts[1 - null]
+    return lambda value: nothing if value is None else something + encode(value)

@@ -1,0 +1,134 @@
+"""What clean must make of each raw value: one fate each (I-10, I-11, I-17), and the exact bytes of what passes."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from trial.oracle.avro import Codec, UnknownSchema, Unreadable
+from trial.oracle.keys import key_of, parses
+from trial.oracle.plan import Dataset, Plan
+from trial.oracle.records import Record, fingerprint
+from trial.oracle.rules import Finding, RowRules
+from trial.oracle.tables import SourceState
+
+__all__ = ["Fate", "judged"]
+
+_LARGEST_JUMP = 1 << 40
+
+
+class Fate(NamedTuple):
+    """What must become of one raw value. `mark` is the fingerprint of the clean event, or of the letter's original."""
+
+    kind: str
+    dataset: str
+    cause: str
+    op: str
+    fixed: bool
+    reasons: frozenset[tuple[str, str]]
+    mark: bytes
+    timestamp: int
+    division: str = ""
+
+
+def judged(plan: Plan, codec: Codec, lane: str, records: Iterable[Record],
+           sources: dict[str, SourceState]) -> Iterator[tuple[Record, Fate]]:
+    """Each value of one raw lane with its fate; tombstones and markers are none. Fills the state per stream."""
+    clerk = _Clerk(plan, codec, lane, sources)
+    for record in records:
+        if record.value is not None:
+            fate = clerk.judge(record, record.value)
+            if fate.kind != "marker":
+                yield record, fate
+
+
+class _Clerk:
+    """Judges the values of one lane in the order of each partition."""
+
+    def __init__(self, plan: Plan, codec: Codec, lane: str, sources: dict[str, SourceState]) -> None:
+        self._plan = plan
+        self._sources = sources
+        self._codec = codec
+        self._provider = lane.split(".")[1]
+        self._marks: dict[tuple[int, str], tuple[int, int]] = {}
+        self._rules = {item.id: RowRules(item) for item in plan.datasets.values() if item.provider == self._provider}
+
+    def judge(self, record: Record, value: bytes) -> Fate:
+        try:
+            number, event = self._codec.read(value)
+        except UnknownSchema:
+            return _rejected(record, "unknown_schema")
+        except Unreadable:
+            return _rejected(record, "undecodable")
+        dataset = self._plan.by_schema.get(number)
+        if dataset is None:
+            return _rejected(record, "unknown_schema")
+        return self._judge_event(record, dataset, event)
+
+    def _judge_event(self, record: Record, dataset: Dataset, event: Mapping[str, Any]) -> Fate:
+        meta = event["meta"]
+        wrong = self._trust(record, dataset, event)
+        if wrong:
+            return _rejected(record, wrong, dataset.id, meta)
+        if self._is_repeat(record.partition, meta):
+            return _fate(record, "duplicate", dataset.id, meta)
+        if meta["op"] == "m":
+            return _fate(record, "marker", dataset.id, meta)
+        self._sources.setdefault(meta["stream"], SourceState()).apply(record.key or b"", event["row"])
+        return self._apply_rules(record, dataset, event)
+
+    def _trust(self, record: Record, dataset: Dataset, event: Mapping[str, Any]) -> str:
+        """Why this event may not be believed; empty if it may."""
+        meta, row = event["meta"], event["row"]
+        if dataset.provider != self._provider:
+            return "foreign_schema"
+        if meta["stream"] not in self._plan.streams.get(self._provider, ()):
+            return "foreign_stream"
+        return _key_problem(dataset, record.key or b"", meta["op"], row, event["before"])
+
+    def _is_repeat(self, partition: int, meta: Mapping[str, Any]) -> bool:
+        """Whether the stream's mark is already at or past this position; else it moves there."""
+        if meta["seq"] < 0:
+            return False
+        here, position = (partition, meta["stream"]), (meta["epoch"], meta["seq"])
+        if here in self._marks and position <= self._marks[here]:
+            return True
+        self._marks[here] = position
+        return False
+
+    def _apply_rules(self, record: Record, dataset: Dataset, event: Mapping[str, Any]) -> Fate:
+        row = event["row"]
+        findings: tuple[Finding, ...] = ()
+        if row is not None:
+            row, findings = self._rules[dataset.id].judge(row, record.timestamp)
+        if any(finding.severity == "reject" for finding in findings):
+            return _rejected(record, findings, dataset.id, event["meta"], _division(dataset, event["row"]))
+        stamp = {"stream": f"{record.lane}/{record.partition}", "epoch": 0, "seq": record.offset}
+        value = self._codec.write(dataset.schema, {**event, "meta": {**event["meta"], **stamp}, "row": row})
+        return _fate(record, "cleaned", dataset.id, event["meta"], fingerprint(record.timestamp, record.key, value),
+                     any(finding.severity == "fix" for finding in findings), _division(dataset, row))
+
+
+def _key_problem(dataset: Dataset, key: bytes, op: str, row: Any, before: Any) -> str:
+    known = row if row is not None else before
+    if op == "m":
+        return "" if key == f"{dataset.id}/".encode() else "key_mismatch"
+    if (row is None) != (op == "d"):
+        return "row_missing"
+    if known is None:
+        return "" if parses(dataset, key) else "key_mismatch"
+    return "" if key == key_of(dataset, known) else "key_mismatch"
+
+
+def _division(dataset: Dataset, row: Mapping[str, Any] | None) -> str:
+    return str(row[dataset.division_field]) if row is not None and dataset.division_field else ""
+
+
+def _rejected(record: Record, why: str | tuple[Finding, ...], dataset: str = "", meta: Mapping[str, Any] | None = None,
+              division: str = "") -> Fate:
+    reasons = frozenset({("", why)}) if isinstance(why, str) else frozenset((finding.field, finding.reason) for finding in why)
+    return Fate("quarantined", dataset, meta["cause"] if meta else "live", meta["op"] if meta else "", False, reasons,
+                fingerprint(record.timestamp, record.key, record.value), record.timestamp, division)
+
+
+def _fate(record: Record, kind: str, dataset: str, meta: Mapping[str, Any], mark: bytes = b"", fixed: bool = False,
+          division: str = "") -> Fate:
+    return Fate(kind, dataset, meta["cause"], meta["op"], fixed, frozenset(), mark, record.timestamp, division)

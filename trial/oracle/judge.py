@@ -1,0 +1,130 @@
+"""The judgement: raw in, everything that must follow from it recomputed, every output lane compared."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from trial.oracle.avro import Codec
+from trial.oracle.books import Books, LedgerRow
+from trial.oracle.clean import Fate, judged
+from trial.oracle.lanes import CleanLane, Inbox, Place, check_letters
+from trial.oracle.plan import Plan
+from trial.oracle.records import Problems, Record, fingerprint
+from trial.oracle.route import Router
+from trial.oracle.tables import SinkTable, SourceState
+
+__all__ = ["Lanes", "Verdict", "judge"]
+
+#: Every record of a lane, in order per partition.
+Lanes = Callable[[str], Iterable[Record]]
+
+
+@dataclass
+class Verdict:
+    """What the oracle found. The four counts of what went wrong are 0 on a bus that kept its promise."""
+
+    books: Books = field(default_factory=Books)
+    problems: Problems = field(default_factory=Problems)
+    #: subscription -> what a sink's table must hold, for those that were asked for
+    tables: dict[str, SinkTable] = field(default_factory=dict)
+    #: stream -> what it last said of each record on raw
+    sources: dict[str, SourceState] = field(default_factory=dict)
+    #: (field, reason) -> rejected records
+    reasons: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    @property
+    def lost(self) -> int:
+        return self.problems.counts["lost"]
+
+    @property
+    def duplicated(self) -> int:
+        return self.problems.counts["duplicated"]
+
+    @property
+    def out_of_order(self) -> int:
+        return self.problems.counts["out_of_order"]
+
+    @property
+    def wrong_content(self) -> int:
+        return self.problems.counts["wrong_content"]
+
+    @property
+    def ledger_equals_count(self) -> bool:
+        return not self.problems.counts["ledger"]
+
+    @property
+    def examples(self) -> list[str]:
+        """The first of each kind, by place."""
+        return self.problems.examples
+
+
+def judge(plan: Mapping[str, Any], secret: bytes, lanes: Lanes, *, letter_schema: Mapping[str, Any],
+          ledger: Iterable[LedgerRow] | None = None, tables: Iterable[str] = ()) -> Verdict:
+    """Read everything and compare. `tables` names the subscriptions whose sink tables will be compared afterwards."""
+    case = _Case(Plan(plan), secret, lanes, letter_schema, tables)
+    for provider in sorted({item.provider for item in case.plan.datasets.values()}):
+        case.provider(provider)
+    case.inboxes()
+    if ledger is not None:
+        case.verdict.books.compare(ledger, case.verdict.problems)
+    return case.verdict
+
+
+class _Case:
+    """One judgement under way."""
+
+    def __init__(self, plan: Plan, secret: bytes, lanes: Lanes, letter_schema: Mapping[str, Any],
+                 tables: Iterable[str]) -> None:
+        self.plan = plan
+        self.verdict = Verdict()
+        self._secret = secret
+        self._lanes = lanes
+        self._letters = letter_schema
+        self._codec = Codec(plan.schemas)
+        by_id = {item.id: item for item in plan.subscriptions}
+        self.verdict.tables = {name: SinkTable(name, by_id[name].fields) for name in tables}
+        self._inboxes = {item.subscriber: self._inbox(item.subscriber) for item in plan.subscriptions}
+
+    def provider(self, provider: str) -> None:
+        """Raw, clean and quarantine of one provider; what its subscribers must get is noted."""
+        fates = self._fates(f"raw.{provider}")
+        check_letters(f"dead.{provider}", self._letters, self._lanes(f"dead.{provider}"), fates, self.verdict.problems)
+        lane = f"clean.{provider}"
+        routers = {item.id: Router(self.plan, item, self._codec, self._secret)
+                   for item in self.plan.datasets.values() if item.provider == provider}
+        clean = CleanLane(lane, self.plan.lanes[lane], self._codec, fates, self.verdict.problems)
+        for record, fate, event in clean.events(self._lanes(lane)):
+            self._route(routers[fate.dataset], record, fate, event)
+
+    def inboxes(self) -> None:
+        """Every inbox, read to its end."""
+        for subscriber, inbox in self._inboxes.items():
+            contracts = {item.schema: item.id for item in self.plan.subscriptions if item.subscriber == subscriber}
+            inbox.check(self._lanes(f"deliver.{subscriber}"), contracts)
+
+    def _inbox(self, subscriber: str) -> Inbox:
+        lane = f"deliver.{subscriber}"
+        return Inbox(lane, self.plan.lanes[lane], self._codec, self.verdict.problems)
+
+    def _fates(self, lane: str) -> dict[Place, Fate]:
+        fates: dict[Place, Fate] = {}
+        for record, fate in judged(self.plan, self._codec, lane, self._lanes(lane), self.verdict.sources):
+            fates[record.partition, record.offset] = fate
+            self.verdict.books.fate(fate)
+            for reason in fate.reasons:
+                self.verdict.reasons[reason] = self.verdict.reasons.get(reason, 0) + 1
+        return fates
+
+    def _route(self, router: Router, record: Record, fate: Fate, event: Mapping[str, Any]) -> None:
+        key, books = record.key or b"", self.verdict.books
+        served: set[str] = set()
+        for gift in router.deliveries(event, key, record.partition, record.offset):
+            mark = fingerprint(record.timestamp, gift.key, gift.value)
+            stream = f"clean.{router.provider}/{record.partition}"
+            self._inboxes[gift.subscription.subscriber].expect(gift.token, stream, record.offset, mark)
+            served.add(gift.subscription.id)
+            if gift.subscription.id in self.verdict.tables:
+                self.verdict.tables[gift.subscription.id].apply(gift.key, gift.row)
+        for contract in router.contracts:
+            books.route(contract, fate, contract.id in served)
+

@@ -1,0 +1,64 @@
+"""The plan as the oracle reads it: the JSON values of the control topics, and nothing that the bus made of them."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+__all__ = ["Dataset", "Plan", "Subscription"]
+
+
+class Dataset(NamedTuple):
+    """One dataset: who provides it, its key, its rules as written."""
+
+    id: str
+    provider: str
+    key: tuple[str, ...]
+    division_field: str
+    schema: int
+    rules: Mapping[str, tuple[str, ...]]
+    row: Mapping[str, Any]
+
+    def types(self) -> dict[str, Any]:
+        """The Avro type of each field."""
+        return {field["name"]: field["type"] for field in self.row["fields"]}
+
+
+class Subscription(NamedTuple):
+    """What one subscriber gets of one dataset."""
+
+    id: str
+    subscriber: str
+    dataset: str
+    fields: tuple[str, ...]
+    scope: tuple[Mapping[str, Any], ...]
+    masks: Mapping[str, Mapping[str, Any]]
+    node: str
+    schema: int
+
+
+class Plan:
+    """The control objects, by what the oracle asks of them."""
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        self.home = next(node["code"] for node in given["nodes"] if node["kind"] == "self")
+        self.schemas: dict[int, str] = {item["number"]: item["text"] for item in given["schemas"]}
+        self.streams = {item["id"]: frozenset(item["streams"]) for item in given["departments"]}
+        self.datasets = {item["id"]: _dataset(item) for item in given["datasets"]}
+        self.by_schema = {item.schema: item for item in self.datasets.values()}
+        self.subscriptions = [_subscription(item) for item in given["subscriptions"] if item["state"] == "live"]
+        self.lanes: dict[str, int] = {name: state["partitions"] for name, state in given["lanes"].items()}
+
+    def of_dataset(self, dataset: str) -> list[Subscription]:
+        """The live subscriptions of a dataset."""
+        return [item for item in self.subscriptions if item.dataset == dataset]
+
+
+def _dataset(item: Mapping[str, Any]) -> Dataset:
+    rules = {field: tuple(names) for field, names in item["rules"].items()}
+    return Dataset(item["id"], item["provider"], tuple(item["key"]), item["division_field"], item["event_schema"], rules,
+                   json.loads(item["row_schema"]))
+
+
+def _subscription(item: Mapping[str, Any]) -> Subscription:
+    return Subscription(item["id"], item["subscriber"], item["dataset"], tuple(item["fields"]), tuple(item["scope"]),
+                        item["masks"], item["node"], item["output_schema"])

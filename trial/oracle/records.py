@@ -1,0 +1,84 @@
+"""What the oracle reads: records of lanes, the fingerprint two equal ones share, and the order they must stand in."""
+
+from collections import Counter
+from hashlib import blake2b
+from typing import NamedTuple
+
+__all__ = ["Order", "Problems", "Record", "fingerprint", "partition_of"]
+
+_EXAMPLES = 20
+
+
+class Record(NamedTuple):
+    """One record as a reader of committed data sees it; `timestamp` in milliseconds."""
+
+    lane: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+
+    @property
+    def place(self) -> str:
+        """Where it stands: all that may be told of it."""
+        return f"{self.lane}/{self.partition}/{self.offset}"
+
+
+def fingerprint(timestamp: int, key: bytes | None, value: bytes | None) -> bytes:
+    """Three short digests side by side, so that a difference can be named by its part."""
+    return (timestamp.to_bytes(8, "big", signed=True) + blake2b(key or b"", digest_size=6).digest()
+            + blake2b(value or b"", digest_size=10).digest())
+
+
+def difference(expected: bytes, found: bytes) -> str:
+    """Which part of two fingerprints differs."""
+    parts = (("timestamp", slice(0, 8)), ("key", slice(8, 14)), ("value", slice(14, 24)))
+    return " and ".join(name for name, part in parts if expected[part] != found[part])
+
+
+class Problems:
+    """Counts of what is wrong, by kind, with the first examples of each."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.examples: list[str] = []
+
+    def add(self, kind: str, example: str, count: int = 1) -> None:
+        """Count a problem. `example` names places, fields and parts."""
+        self.counts[kind] += count
+        if self.counts[kind] <= _EXAMPLES:
+            self.examples.append(f"{kind}: {example}")
+
+
+class Order:
+    """Whether positions of each stream rise within each partition."""
+
+    def __init__(self) -> None:
+        self._last: dict[tuple[int, str], int] = {}
+
+    def follows(self, partition: int, stream: str, position: int) -> bool:
+        """Note a position; False when a later one was seen before it."""
+        if position < self._last.get((partition, stream), -1):
+            return False
+        self._last[partition, stream] = position
+        return True
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """Kafka's murmur2 partitioner."""
+    return 0 if partitions == 1 else (_murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+def _murmur2(data: bytes) -> int:
+    mask, mixer = 0xFFFFFFFF, 0x5BD1E995
+    result = 0x9747B28C ^ len(data)
+    whole = len(data) // 4 * 4
+    for at in range(0, whole, 4):
+        part = int.from_bytes(data[at:at + 4], "little") * mixer & mask
+        part = (part ^ part >> 24) * mixer & mask
+        result = result * mixer & mask ^ part
+    if whole < len(data):
+        result = (result ^ int.from_bytes(data[whole:], "little")) * mixer & mask
+    result = (result ^ result >> 13) * mixer & mask
+    return result ^ result >> 15

@@ -1,0 +1,179 @@
+"""The first rules, written a second time from the standards: GB 11643 numbers, division codes, dates, phones, texts.
+
+Works on decoded values and knows no memo and no slices. A rule is a name with options, as the dataset writes it.
+"""
+
+import datetime as dt
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from trial.oracle.plan import Dataset
+
+__all__ = ["Finding", "RowRules"]
+
+
+class Finding(NamedTuple):
+    """What a rule says of a field: fix, suspect or reject."""
+
+    field: str
+    reason: str
+    severity: str
+
+
+class _Said(NamedTuple):
+    value: Any
+    reason: str = ""
+    severity: str = ""
+
+
+_Rule = Callable[[str, Mapping[str, str], int], _Said]
+_USE = re.compile(r"([a-z_]+)(?:\((.*)\))?")
+_SHANGHAI = dt.timezone(dt.timedelta(hours=8))
+
+
+class RowRules:
+    """The rules of one dataset over whole rows."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._keys = frozenset(dataset.key)
+        self._uses = {field: [_parsed(use) for use in uses] for field, uses in dataset.rules.items()}
+
+    def judge(self, row: Mapping[str, Any], arrived: int) -> tuple[dict[str, Any], tuple[Finding, ...]]:
+        """The row with its fixes, and every finding."""
+        fixed, findings = dict(row), []
+        for field, uses in self._uses.items():
+            value, said = _apply(uses, fixed[field], arrived)
+            if field in self._keys:
+                said = [_unchanged(finding) for finding in said]
+            else:
+                fixed[field] = value
+            findings += [Finding(field, one.reason, one.severity) for one in said]
+        return fixed, tuple(findings)
+
+
+def _apply(uses: list[tuple[_Rule, Mapping[str, str]]], value: Any, arrived: int) -> tuple[Any, list[_Said]]:
+    """A field through its rules in order; a rejected field goes no further."""
+    found = []
+    for rule, options in uses:
+        said = rule(value, options, arrived) if value is not None or rule is _required else _Said(value)
+        value = said.value
+        if said.severity:
+            found.append(said)
+        if said.severity == "reject":
+            break
+    return value, found
+
+
+def _unchanged(said: _Said) -> _Said:
+    return said._replace(reason="key_not_canonical", severity="reject") if said.severity == "fix" else said
+
+
+def _parsed(use: str) -> tuple[_Rule, Mapping[str, str]]:
+    match = _USE.fullmatch(use)
+    if match is None:
+        raise ValueError(f"no rule: {use}")
+    options = dict(part.split("=", 1) for part in (match[2] or "").split(",") if part)
+    return _RULES[match[1]], {name.strip(): value.strip() for name, value in options.items()}
+
+
+def _required(value: Any, options: Mapping[str, str], arrived: int) -> _Said:
+    missing = value is None or (isinstance(value, str) and not value.strip())
+    return _Said(value, "required", "reject") if missing else _Said(value)
+
+
+def _full_width(value: str, options: Mapping[str, str], arrived: int) -> _Said:
+    narrow = "".join(_narrow(character) for character in value)
+    return _Said(narrow, "full_width", "fix") if narrow != value else _Said(value)
+
+
+def _narrow(character: str) -> str:
+    """Full-width letters and digits as ASCII; Chinese punctuation stays."""
+    half = unicodedata.normalize("NFKC", character)
+    return half if 0xFF01 <= ord(character) <= 0xFF5E and half.isalnum() else character
+
+
+def _blanks(value: str, options: Mapping[str, str], arrived: int) -> _Said:
+    trimmed = value.strip(" \t\r\n\u3000\u00a0")
+    return _Said(trimmed, "blanks", "fix") if trimmed != value else _Said(value)
+
+
+def _length(value: str, options: Mapping[str, str], arrived: int) -> _Said:
+    if len(value) < int(options.get("min", 0)):
+        return _Said(value, "too_short", "reject")
+    if len(value) > int(options.get("max", 1 << 31)):
+        return _Said(value, "too_long", "reject")
+    return _Said(value)
+
+
+def _one_of(value: str, options: Mapping[str, str], arrived: int) -> _Said:
+    return _Said(value) if value in options["values"].split("|") else _Said(value, "not_listed", "reject")
+
+
+def _resident_id(value: str, options: Mapping[str, str], arrived: int) -> _Said:
+    """GB 11643: 17 digits and a check character; the division may be a retired one."""
+    canonical = "".join(_half(character) for character in value if not character.isspace()).upper()
+    if not re.fullmatch(r"[0-9]{17}[0-9X]", canonical):
+        return _Said(value, "id_form", "reject")
+    if not _is_date(canonical[6:10], canonical[10:12], canonical[12:14], arrived):
+        return _Said(value, "id_birth", "reject")
+    if _mod_11_2(canonical[:17]) != canonical[17]:
+        return _Said(value, "id_check", "reject")
+    if canonical != value:
+        return _Said(canonical, "id_form", "fix")
+    return _Said(value)
+
+
+def _mod_11_2(digits: str) -> str:
+    """ISO 7064 MOD 11-2, worked digit by digit."""
+    product = 0
+    for digit in digits:
+        product = (product + int(digit)) * 2 % 11
+    return "0123456789X"[(12 - product) % 11]
+
+
+def _phone(value: str, options: Mapping[str, str], arrived: int) -> _Said:
+    digits = re.sub(r"[\s()\-]", "", "".join(map(_half, value)))
+    digits = re.sub(r"^(\+86|0086|86(?=1\d{10}$))", "", digits)
+    if not re.fullmatch(r"1[3-9]\d{9}|0\d{9,11}", digits):
+        return _Said(value, "phone", "reject")
+    return _Said(digits, "phone", "fix") if digits != value else _Said(value)
+
+
+def _date(value: str, options: Mapping[str, str], arrived: int) -> _Said:
+    match = re.fullmatch(r"(\d{4})(?:(\d\d)(\d\d)|[-/.](\d{1,2})[-/.](\d{1,2})|年(\d{1,2})月(\d{1,2})日)",
+                         "".join(map(_half, value)).strip())
+    if match is None:
+        return _Said(value, "date_form", "reject")
+    year, month, day = (part for part in match.groups() if part is not None)
+    if not _is_date(year, month, day, arrived if options.get("not_after") == "arrival" else None):
+        return _Said(value, "date", "reject")
+    iso = f"{year}-{int(month):02}-{int(day):02}"
+    return _Said(iso, "date_form", "fix") if iso != value else _Said(value)
+
+
+def _is_date(year: str, month: str, day: str, arrived: int | None) -> bool:
+    """A date of the calendar, not after the day of arrival in China."""
+    try:
+        date = dt.date(int(year), int(month), int(day))
+    except ValueError:
+        return False
+    return arrived is None or date <= dt.datetime.fromtimestamp(arrived / 1000, _SHANGHAI).date()
+
+
+def _division_code(value: str, options: Mapping[str, str], arrived: int) -> _Said:
+    digits = "".join(map(_half, value)).strip()
+    if not re.fullmatch(rf"\d{{{options.get('digits', 6)}}}", digits):
+        return _Said(value, "division", "reject")
+    return _Said(digits, "division", "fix") if digits != value else _Said(value)
+
+
+def _half(character: str) -> str:
+    return chr(ord(character) - 0xFEE0) if 0xFF01 <= ord(character) <= 0xFF5E else character
+
+
+_RULES: dict[str, _Rule] = {
+    "required": _required, "full_width": _full_width, "blanks": _blanks, "length": _length, "one_of": _one_of,
+    "resident_id": _resident_id, "phone": _phone, "date": _date, "division_code": _division_code,
+}

@@ -1,0 +1,53 @@
+"""A probe: one more reader of an inbox, under a name of its own, that notes how long a published record took to get there."""
+
+import threading
+import time
+
+from wire.reading import LaneReader
+from wire.settings import KafkaSettings
+
+__all__ = ["Probe", "quantile"]
+
+#: Enough to know the 99th percentile well; beyond it every second, fourth, … sample is kept.
+_MOST = 200_000
+
+
+class Probe:
+    """Reads one lane from its end on, in a thread. A latency runs from the record's arrival on raw to this reader."""
+
+    def __init__(self, settings: KafkaSettings, lane: str) -> None:
+        self._reader = LaneReader(settings, [lane], "end", client_id="shutong.probe")
+        self._since = 1 << 62
+        self._stop = threading.Event()
+        self._samples: list[int] = []
+        self._thread = threading.Thread(target=self._run, name="probe", daemon=True)
+        self._thread.start()
+
+    def measure(self) -> None:
+        """Count what arrives on raw from now on."""
+        self._since = int(time.time() * 1000)
+
+    def latencies(self) -> list[int]:
+        """Milliseconds of every record seen so far, sorted."""
+        return sorted(self._samples)
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._stop.set()
+        self._thread.join(10)
+
+    def _run(self) -> None:
+        with self._reader as reader:
+            while not self._stop.is_set():
+                batch = reader.batch(0.2)
+                now = int(time.time() * 1000)
+                self._samples += [now - record.timestamp for record in batch if record.timestamp >= self._since]
+                if len(self._samples) > _MOST:
+                    del self._samples[::2]
+
+
+def quantile(sorted_values: list[int], share: float) -> int:
+    """The value below which `share` of the sorted values lie; 0 without any."""
+    if not sorted_values:
+        return 0
+    return sorted_values[min(len(sorted_values) - 1, int(share * len(sorted_values)))]

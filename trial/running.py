@@ -1,0 +1,103 @@
+"""The running trial city: the departments' PostgreSQL beside a whole local bus. `stop` leaves no process and no lock."""
+
+import shutil
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from console.machine import LocalBus
+from governance.apply import password_file
+from schemas.control import Plan
+from schemas.errors import HaltError
+from schemas.text import Text
+from trial.city.home import connect_environment, start_departments
+from trial.city.luan import DIRECTORY
+from trial.city.postgres import LocalPostgres
+from wire.control import ControlReader
+from wire.secret import read_secret
+from wire.settings import KafkaSettings
+
+__all__ = ["RunningCity"]
+
+Told = Callable[[str, Text], None]
+_MARK = "a trial city lives here"
+
+
+class RunningCity:
+    """Everything under `home`, which is emptied first: a rehearsal begins from nothing. `stop` may be called at any moment."""
+
+    def __init__(self, home: Path, told: Told) -> None:
+        self.home = home.resolve()
+        self._told = told
+        self.postgres = LocalPostgres(self.home / "postgres")
+        self._bus: LocalBus | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def bus(self) -> LocalBus:
+        """The bus; there once PostgreSQL runs."""
+        assert self._bus is not None
+        return self._bus
+
+    def start_departments(self) -> None:
+        """An empty home, and in it PostgreSQL with every department's database."""
+        self._empty()
+        self._told("postgresql", Text("正在启动部门的 PostgreSQL", "starting the departments' PostgreSQL"))
+        start_departments(self.postgres)
+        self._bus = LocalBus(self.home, self._told, ledger=f"127.0.0.1:{_free_port()}", serve=f"127.0.0.1:{_free_port()}",
+                             workers=2, environment=connect_environment(self.postgres))
+
+    def start_kafka(self) -> None:
+        """The broker, in this city's home."""
+        self.bus.start_kafka()
+
+    def apply(self) -> Plan:
+        """What the city's directory declares, brought to the bus; the plan in force."""
+        self.bus.apply(DIRECTORY)
+        with ControlReader(self.bus.admin) as reader:
+            return reader.load()
+
+    def start_bus(self) -> None:
+        """Every process of the bus."""
+        self.bus.start_processes()
+
+    def settings(self, role: str = "") -> KafkaSettings:
+        """How this process speaks to Kafka as a role; without one, as the administrator."""
+        root = self.bus.admin
+        return root.as_role(role, read_secret(password_file(self.bus.secrets, role))) if role else root
+
+    def mask_secret(self) -> bytes:
+        """The secret of masked keys and fields: the oracle gets it too."""
+        return read_secret(self.bus.hmac_secret).get_secret_value().encode()
+
+    def kill_worker(self) -> int:
+        """kill -9 of one worker; its process id."""
+        name = next(name for name in self.bus.supervisor.states() if name.startswith("worker"))
+        pid = self.bus.supervisor.states()[name][0] or 0
+        self.bus.supervisor.signal(name, signal.SIGKILL)
+        return pid
+
+    def stop(self) -> None:
+        """Stop everything this city started, processes first, then the servers."""
+        with self._lock:
+            if self._bus is not None:
+                self._bus.stop()
+            self.postgres.stop()
+
+    def _empty(self) -> None:
+        mark = self.home / "trial-city"
+        if self.home.exists() and any(self.home.iterdir()) and not mark.exists():
+            raise HaltError(Text(f"{self.home} 不是演练目录，不会清空", f"{self.home} is no trial city; it will not be emptied"),
+                            advice=Text("用 --home 指定一个空目录", "choose an empty directory with --home"))
+        shutil.rmtree(self.home, ignore_errors=True)
+        self.home.mkdir(parents=True)
+        mark.write_text(_MARK)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -74,6 +74,12 @@ class Supervisor:
             if process is not None:
                 process.send_signal(what)
 
+    def end(self, name: str, timeout: float = 15.0) -> None:
+        """Stop one process for good, asking first."""
+        with self._lock:
+            child = self._children.pop(name)
+        _end(child.process, time.monotonic() + timeout)
+
     def states(self) -> dict[str, tuple[int | None, int]]:
         """Of each process: its pid while it runs, and how often it was restarted."""
         with self._lock:

@@ -1,0 +1,92 @@
+"""`apply` on a real Kafka: lanes, users and rights first, then one version; revocation; what is new becomes settled."""
+
+import stat
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+from pydantic import SecretStr
+
+from governance.apply import apply, password_file, preview, settle
+from governance.problems import RefusedError
+from schemas.errors import BusError
+from trial.kafka import ADMIN, LocalKafka
+from wire.cluster import Cluster
+from wire.control import ControlReader
+from wire.probe import answers
+from wire.publisher import Publisher
+from wire.reading import LaneReader
+from wire.secret import read_secret
+from wire.settings import KafkaSettings
+
+pytestmark = pytest.mark.kafka
+
+
+@pytest.fixture
+def admin(kafka: LocalKafka, prefix: str) -> KafkaSettings:
+    return KafkaSettings(bootstrap=kafka.bootstrap, kafka_user=ADMIN, kafka_password=SecretStr(kafka.password(ADMIN)),
+                         prefix=prefix)
+
+
+def test_a_dry_run_on_a_fresh_kafka_shows_all_and_makes_nothing(admin: KafkaSettings, city_folder: Path) -> None:
+    lines = preview(admin, city_folder)
+    assert {(line.sign, line.id) for line in lines} >= {("+", "health.resident"), ("+", "raw.health"), ("+", "tax.health.resident")}
+    assert Cluster(admin).existing(["raw.health", "bus.plan"]) == {}
+
+
+def test_apply_makes_lanes_users_and_one_version_and_a_second_apply_nothing(
+        admin: KafkaSettings, city_folder: Path, tmp_path: Path) -> None:
+    applied = apply(admin, city_folder, tmp_path / "secrets")
+    assert (applied.version, applied.written) == (1, True)
+    assert Cluster(admin).existing(["raw.health", "deliver.tax"]) == {"raw.health": 2, "deliver.tax": 1}
+    file = password_file(tmp_path / "secrets", "worker")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    answers(admin.as_role("worker", read_secret(file)))
+    with ControlReader(admin) as reader:
+        assert set(reader.load().subscriptions) == {"tax.health.resident", "province.health.resident"}
+    again = apply(admin, city_folder, tmp_path / "secrets")
+    assert (again.version, again.written) == (1, False)
+
+
+def test_a_subscriber_with_nothing_left_loses_rights_and_password(
+        admin: KafkaSettings, city_folder: Path, tmp_path: Path) -> None:
+    apply(admin, city_folder, tmp_path / "secrets")
+    tax = admin.as_role("subscriber.tax", read_secret(password_file(tmp_path / "secrets", "subscriber.tax")))
+    with LaneReader(tax, ["deliver.tax"]) as reader:
+        assert list(reader.to_end()) == []
+    (city_folder / "subscriptions/tax.health.resident.toml").unlink()
+    assert apply(admin, city_folder, tmp_path / "secrets").version == 2
+    with pytest.raises(BusError):
+        answers(tax)
+
+
+def test_joining_a_lane_that_holds_data_is_refused_and_writes_nothing(
+        admin: KafkaSettings, city_folder: Path, tmp_path: Path) -> None:
+    apply(admin, city_folder, tmp_path / "secrets")
+    with Publisher(admin) as publisher:
+        publisher.send("raw.health", b"k", b"v")
+    (city_folder / "departments/police.toml").write_text('title = "公安局"\nroles = ["subscriber"]\n')
+    (city_folder / "subscriptions/police.health.resident.toml").write_text('fields = ["name"]\npurpose = "p"\n')
+    with pytest.raises(RefusedError, match=r"police\.health\.resident"):
+        apply(admin, city_folder, tmp_path / "secrets")
+    with ControlReader(admin) as reader:
+        assert reader.load().version == 1
+
+
+def test_a_lane_stays_new_until_every_partition_has_a_commit(
+        admin: KafkaSettings, city_folder: Path, tmp_path: Path) -> None:
+    apply(admin, city_folder, tmp_path / "secrets")
+    assert set(settle(admin)) == {"raw.health", "clean.health"}
+    commit(admin, "raw.health", [0, 1])
+    commit(admin, "clean.health", [0])
+    assert settle(admin) == ["clean.health"]
+    with ControlReader(admin) as reader:
+        plan = reader.load()
+    assert (plan.lanes["raw.health"].new, plan.lanes["clean.health"].new) == (False, True)
+
+
+def commit(settings: KafkaSettings, lane: str, partitions: list[int]) -> None:
+    """What a worker's first transaction does: an offset for each partition."""
+    consumer = Consumer(settings.consumer_config("worker"))
+    consumer.commit(offsets=[TopicPartition(settings.names.topic(lane), number, 0) for number in partitions], asynchronous=False)
+    consumer.close()

@@ -1,0 +1,154 @@
+"""The books: does every figure have its counterpart? Per dataset and hour, against the auditor's count, per subscription.
+
+arrived = cleaned + duplicate + superseded + quarantined; arrived = values the auditor counted on raw; and for each
+subscription, live: cleaned = delivered (or returned) + held back + quarantined for it + in flight. A difference is an
+alarm once nothing moves any more that could still explain it.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ledger.queries import EXCHANGE, Json, Period
+from ledger.shanghai import bounds, iso
+from ledger.store import Store, statement
+from ledger.subscriptions import Span, spans
+from schemas.names import Names
+
+__all__ = ["Horizon", "State", "books"]
+
+#: balanced; open: still moving, or in flight; partial: the subscription changed in that hour; imbalanced: an alarm.
+State = Literal["balanced", "open", "partial", "imbalanced"]
+
+#: Seconds after its last movement in which a difference of an hour may still be one of reading, not of counting.
+QUIET = 30.0
+
+InFlight = Mapping[tuple[str, int], int]
+
+
+@dataclass(frozen=True)
+class Horizon:
+    """How far recorder and auditor are: whether a difference can still go away by itself."""
+
+    settled: bool
+    lagging: bool
+    now: float
+    moved: tuple[Mapping[int, float], ...] = ()
+    raw_in_flight: InFlight = field(default_factory=dict)
+    #: Values on clean that route has not committed, by (dataset, hour); asked only when a book is in doubt.
+    clean_in_flight: Callable[[], InFlight] = dict
+
+    def final(self, hour: int) -> bool:
+        """Whether the figures of an hour can be held against each other."""
+        if self.settled:
+            return True
+        return not self.lagging and all(self.now - moved.get(hour, 0.0) > QUIET for moved in self.moved)
+
+
+def books(store: Store, period: Period, horizon: Horizon) -> Json:
+    """All three books of some days, and whether a tally is in the table twice."""
+    start, end = bounds(period.first, period.last)
+    span = {"start": start, "end": end}
+    datasets = [_dataset(row, horizon) for row in store.rows(statement("book_datasets").template, span)]
+    raw = _raw(store.rows(statement("book_raw").template, span), datasets, horizon, (start, end))
+    told = store.rows(statement("book_subscriptions").template, span)
+    subscriptions = _subscriptions(told, datasets, spans(store), horizon)
+    integrity = store.rows(statement("integrity").template, span)[0]
+    doubled = integrity["tallies"] - integrity["different"]
+    counts = _states(datasets, raw, subscriptions)
+    return {
+        "from": period.first.isoformat(), "to": period.last.isoformat(), "settled": horizon.settled,
+        "balanced": not counts["imbalanced"] and not doubled, "states": counts,
+        "integrity": {"tallies": integrity["tallies"], "different": integrity["different"], "doubled": doubled},
+        "datasets": [_shown(row) for row in datasets], "raw": [_shown(row) for row in raw],
+        "subscriptions": [_shown(row) for row in subscriptions],
+    }  # fmt: skip
+
+
+def _dataset(row: Json, horizon: Horizon) -> Json:
+    difference = row["arrived"] - row["cleaned"] - row["duplicate"] - row["superseded"] - row["quarantined"]
+    return row | {"difference": difference, "state": _state(difference, row["hour"], horizon)}
+
+
+def _raw(rows: Sequence[Json], datasets: Sequence[Json], horizon: Horizon, span: tuple[int, int]) -> list[Json]:
+    """The auditor's count holds what clean has committed, so in flight stands beside it, not in it."""
+    counted: dict[tuple[str, int], int] = defaultdict(int)
+    arrived: dict[tuple[str, int], int] = defaultdict(int)
+    for row in rows:
+        counted[Names.provider_of(row["lane"]), row["hour"]] += row["records"]
+    for row in datasets:
+        arrived[row["dept"], row["hour"]] += row["arrived"]
+    flying = {key: records for key, records in horizon.raw_in_flight.items() if span[0] <= key[1] < span[1]}
+    found: list[Json] = []
+    for provider, hour in sorted({*counted, *arrived, *flying}):
+        key = (provider, hour)
+        difference = counted[key] - arrived[key]
+        found.append({"provider": provider, "hour": hour, "counted": counted[key], "arrived": arrived[key],
+                      "in_flight": flying.get(key, 0), "difference": difference,
+                      "state": _state(difference, hour, horizon)})  # fmt: skip
+    return found
+
+
+def _subscriptions(told: Sequence[Json], datasets: Sequence[Json], history: Sequence[Span], horizon: Horizon) -> list[Json]:
+    cleaned: dict[str, dict[int, int]] = defaultdict(lambda: defaultdict(int))
+    for row in datasets:
+        if row["cleaned_live"]:
+            cleaned[row["dataset"]][row["hour"]] += row["cleaned_live"]
+    given = {(row["subscriber"], row["dataset"], row["hour"]): row for row in told}
+    lives: dict[tuple[str, str], list[Span]] = defaultdict(list)
+    for span in history:
+        lives[span.subscriber, span.dataset].append(span)
+    expected = {(subscriber, dataset, hour) for (subscriber, dataset), changes in lives.items()
+                for hour in cleaned[dataset] if _live(changes, hour)}  # fmt: skip
+    found = []
+    for subscriber, dataset, hour in sorted(expected | given.keys()):
+        row = given.get((subscriber, dataset, hour), {})
+        partial = _partial(lives[subscriber, dataset], hour)
+        found.append(_subscription(subscriber, dataset, hour, cleaned[dataset][hour], row, partial, horizon))
+    return found
+
+
+def _subscription(subscriber: str, dataset: str, hour: int, cleaned: int, row: Json, partial: bool, horizon: Horizon) -> Json:
+    parts = {name: row.get(name, 0) for name in (*EXCHANGE, "held_back", "quarantined")}
+    missing = cleaned - sum(parts.values())
+    state = _state(missing, hour, horizon, partial)
+    flying = 0
+    if state == "imbalanced" and missing > 0:
+        flying = horizon.clean_in_flight().get((dataset, hour), 0)
+        state = "open" if flying else state
+    elif state == "open":
+        flying = max(missing, 0)
+    return {"subscription": f"{subscriber}.{dataset}", "subscriber": subscriber, "dataset": dataset, "hour": hour,
+            "cleaned": cleaned, **parts, "in_flight": flying, "difference": missing - min(flying, max(missing, 0)),
+            "partial": partial, "state": state}  # fmt: skip
+
+
+def _live(changes: Sequence[Span], hour: int) -> bool:
+    return any(one.live and one.change[0] < hour + 3600 and (one.ends is None or hour < one.ends) for one in changes)
+
+
+def _partial(changes: Sequence[Span], hour: int) -> bool:
+    """Whether the subscription began, changed or ended in that hour, or was not known to the ledger."""
+    if not changes or hour < changes[0].change[0] - changes[0].change[0] % 3600:
+        return True
+    return any(one.change[0] < hour + 3600 and hour <= one.change[1] for one in changes)
+
+
+def _state(difference: int, hour: int, horizon: Horizon, partial: bool = False) -> State:
+    if not difference:
+        return "balanced"
+    if partial:
+        return "partial"
+    return "imbalanced" if horizon.final(hour) else "open"
+
+
+def _states(*tables: Sequence[Json]) -> dict[str, int]:
+    counts = dict.fromkeys(("balanced", "open", "partial", "imbalanced"), 0)
+    for row in (row for table in tables for row in table):
+        counts[row["state"]] += 1
+    return counts
+
+
+def _shown(row: Mapping[str, Any]) -> Json:
+    return {name: iso(value) if name == "hour" else value for name, value in row.items()}

@@ -1,0 +1,87 @@
+"""Day tables, recomputed from tally for the days that got tallies: sums of every route, and peaks.
+
+Not kept up by materialized views: those count twice what is inserted twice. A day whose day_route does not hold as many
+tallies as the table has is recomputed; day_route is written last, so a day torn by a crash is found at the next start.
+"""
+
+import time
+from collections.abc import Iterable
+from datetime import date
+
+from ledger.shanghai import bounds, day_of
+from ledger.store import Store, statement
+from schemas.tally import STAGES
+
+__all__ = ["Days"]
+
+#: Seconds between two recomputations at least, and how many times as long as the last one took.
+_SHORTEST = 2.0
+_SHARE = 9.0
+
+_SCOPES = (("all", "''", "1"), ("dataset", "dataset", "dataset != ''"), ("subscriber", "subscriber", "subscriber != ''"))
+
+_STALE = """
+SELECT day, sum(t) AS tallies, sum(d) AS folded FROM
+(
+    SELECT toDate(at, 'Asia/Shanghai') AS day, count() AS t, 0 AS d FROM tally GROUP BY day
+    UNION ALL
+    SELECT day, 0 AS t, sum(n) AS d FROM day_route FINAL GROUP BY day
+)
+GROUP BY day HAVING tallies > folded ORDER BY day
+"""
+
+_COUNT = """
+SELECT count() AS tallies FROM tally
+WHERE at >= toDateTime({start:UInt32}, 'UTC') AND at < toDateTime({end:UInt32}, 'UTC')
+"""
+
+
+class Days:
+    """Which days and hours must be recomputed, and doing it. Belongs to the recorder's thread."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._touched: dict[date, set[int]] = {}
+        self._due = 0.0
+
+    @property
+    def pending(self) -> int:
+        """How many days wait to be recomputed."""
+        return len(self._touched)
+
+    def find(self) -> None:
+        """Find the days whose tables are behind, whole: after a start nobody knows which hours."""
+        for row in self._store.rows(_STALE):
+            start, end = bounds(row["day"], row["day"])
+            self._touched[row["day"]] = set(range(start, end, 3600))
+
+    def touch(self, seconds: Iterable[int]) -> None:
+        """These arrival seconds have got tallies."""
+        for hour in {at - at % 3600 for at in seconds}:
+            self._touched.setdefault(day_of(hour), set()).add(hour)
+
+    def recompute_if_due(self) -> None:
+        """Recompute what was touched, unless it was done a moment ago: a tenth of the time at most goes into it."""
+        if not self._touched or time.monotonic() < self._due:
+            return
+        began = time.monotonic()
+        self.recompute()
+        ended = time.monotonic()
+        self._due = ended + max(_SHORTEST, _SHARE * (ended - began))
+
+    def recompute(self) -> None:
+        """Recompute every touched day now."""
+        for day in sorted(self._touched):
+            self._day(day, self._touched[day])
+            del self._touched[day]
+
+    def _day(self, day: date, hours: set[int]) -> None:
+        start, end = bounds(day, day)
+        whole = {"day": day, "start": start, "end": end}
+        tallies = self._store.rows(_COUNT, whole)[0]["tallies"]
+        for hour in sorted(hours):
+            slice_ = {"day": day, "start": hour, "end": hour + 3600, "n": tallies, "stages": list(STAGES)}
+            for scope, name, named in _SCOPES:
+                sql = statement("fill_day_peak").substitute(scope=scope, name=name, named=named)
+                self._store.run(sql, slice_)
+        self._store.run(statement("fill_day_route").template, whole)

@@ -1,0 +1,159 @@
+"""The recorder: bus.tallies into the tally table, each row once, whatever dies in between (I-15).
+
+The table is the offset store: the recorder resumes behind the largest (lp, lo, li) of each ledger partition. Rows go in
+in offset order, one insert is one part, so what is in the table is always a beginning of what is on the lane. After any
+failure everything in memory is dropped and the table is asked again.
+"""
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from ledger.days import Days
+from ledger.duty import Duty
+from ledger.resuming import Moved, still_there
+from ledger.retention import drop_old
+from ledger.settings import LedgerSettings
+from ledger.store import Store
+from ledger.tallies import Batch, RowPlace, rows_of
+from schemas.errors import HaltError
+from schemas.names import TALLIES
+from wire.cluster import Cluster, Place
+from wire.reading import LaneReader, Record
+
+__all__ = ["Recorder", "RecorderStatus", "Recording"]
+
+#: Seconds a row waits at most for its insert.
+_PATIENCE = 1.0
+#: Seconds between two looks at where the lane ends, and at what is too old.
+_LOOK = 2.0
+_HOUSEKEEPING = 6 * 3600.0
+
+_REACHED = "SELECT lp, max((lo, li)) AS place FROM tally GROUP BY lp"
+
+
+@dataclass(frozen=True)
+class RecorderStatus:
+    """How far the recorder is. `behind` counts offsets it has not read; `looked` is when that was asked."""
+
+    rows: int = 0
+    behind: int = -1
+    pending_rows: int = 0
+    pending_days: int = 0
+    newest: float = 0.0
+    looked: float = 0.0
+    #: hour -> when it got rows last; only of the last minutes.
+    moved: Mapping[int, float] = field(default_factory=dict)
+
+    @property
+    def settled(self) -> bool:
+        """Whether everything on the lane at `looked` is in the tables, day tables included."""
+        return self.behind == 0 and not self.pending_rows and not self.pending_days
+
+
+class Recording:
+    """Messages in, inserts out. Knows from the table what is already there, and leaves that out."""
+
+    def __init__(self, store: Store, days: Days) -> None:
+        self._store = store
+        self._days = days
+        self._batch = Batch()
+        self._since = 0.0
+        self.rows = 0
+        self.moved = Moved()
+        store.end_other_inserts()
+        self.reached = {row["lp"]: RowPlace(row["lp"], *row["place"]) for row in store.rows(_REACHED)}
+
+    @property
+    def pending(self) -> int:
+        """Rows that wait for their insert."""
+        return len(self._batch)
+
+    def take(self, partition: int, offset: int, value: bytes) -> None:
+        """One message; inserts when the batch is full or the month changes."""
+        try:
+            rows = rows_of(partition, offset, value)
+        except HaltError:
+            self.flush()  # what came before it is good
+            raise
+        reached = self.reached.get(partition)
+        if reached is not None and offset <= reached.lo:
+            rows = [row for row in rows if row[:3] > reached]
+        if rows and not self._batch:
+            self._since = time.monotonic()
+        for _ in self._batch.fill(rows):
+            self.flush()
+
+    def flush_if_due(self) -> None:
+        """Insert what has waited long enough."""
+        if self._batch and time.monotonic() - self._since >= _PATIENCE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Insert what waits."""
+        if self._batch:
+            self._store.insert("tally", self._batch.columns())
+            hours = {at - at % 3600 for at in self._batch.seconds()}
+            self._days.touch(hours)
+            self.moved.touch(hours)
+            self.rows += len(self._batch)
+            self._batch.clear()
+            self._since = time.monotonic()
+
+
+class Recorder:
+    """The duty around a `Recording`: reads the lane, keeps the day tables, says how far it is."""
+
+    def __init__(self, settings: LedgerSettings) -> None:
+        self._settings = settings
+        self.status = RecorderStatus()
+
+    def work(self, duty: Duty) -> None:
+        """Record from what the table has until the duty ends or the world fails."""
+        with Store(self._settings) as store:
+            days = Days(store)
+            days.find()
+            recording = Recording(store, days)
+            with LaneReader(self._settings, [TALLIES], self._start(recording)) as reader:
+                self._record(duty, reader, recording, days, store)
+                recording.flush()
+
+    def _record(self, duty: Duty, reader: LaneReader, recording: Recording, days: Days, store: Store) -> None:
+        looked, cleaned = 0.0, 0.0
+        while not duty.stopping:
+            newest = self._take(reader.batch(0.25), recording)
+            recording.flush_if_due()
+            days.recompute_if_due()
+            now = time.monotonic()
+            if now - looked >= _LOOK:
+                looked = now
+                self._look(reader, recording, days)
+            if newest:
+                self._say(recording, days, newest=newest / 1000)
+            if now - cleaned >= _HOUSEKEEPING and not days.pending:
+                cleaned = now
+                drop_old(store)
+            duty.fine()
+
+    @staticmethod
+    def _take(records: Iterable[Record], recording: Recording) -> int:
+        newest = 0
+        for record in records:
+            if record.value is not None:
+                recording.take(record.partition, record.offset, record.value)
+                newest = record.timestamp
+        return newest
+
+    def _look(self, reader: LaneReader, recording: Recording, days: Days) -> None:
+        """Ask where the lane ends, then say how far we are of that."""
+        asked = time.time()
+        behind = sum(max(end - reader.positions[place], 0) for place, end in reader.ends().items())
+        self._say(recording, days, behind=behind, looked=asked)
+
+    def _say(self, recording: Recording, days: Days, **news: float) -> None:
+        self.status = replace(self.status, rows=recording.rows, pending_rows=recording.pending,
+                              pending_days=days.pending, moved=recording.moved.recent(), **news)  # type: ignore[arg-type]
+
+    def _start(self, recording: Recording) -> dict[Place, int]:
+        """Where to read from: the message reached last, for perhaps not all of it is in the table."""
+        return still_there(Cluster(self._settings), {(TALLIES, lp): row.lo for lp, row in recording.reached.items()})

@@ -1,0 +1,14 @@
+-- When a subscription began, changed or ended, as far as the ledger saw it in the plan: between `since` and `until`.
+CREATE TABLE IF NOT EXISTS subscription_change
+(
+    subscription LowCardinality(String),
+    dataset LowCardinality(String),
+    subscriber LowCardinality(String),
+    since DateTime('UTC'),
+    until DateTime('UTC'),
+    changed UInt64,                     -- the plan version that changed it last
+    live UInt8
+)
+ENGINE = MergeTree
+ORDER BY (subscription, changed)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1

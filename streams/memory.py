@@ -4,7 +4,7 @@
 plan version travel as offset metadata; who holds which record lives in RAM and is restored from the clean lane itself.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,12 +13,12 @@ from schemas.text import Text
 from streams.chunk import Holders, Mark, PartitionChange, PartitionId
 from streams.metadata import pack, unpack
 
-__all__ = ["DEFAULT_LIMIT", "Memory", "PartitionMemory", "row_cost"]
+__all__ = ["DEFAULT_LIMIT", "Memory", "PartitionMemory", "no_room", "row_cost"]
 
 DEFAULT_LIMIT: Final = 64 << 20
 
 #: What a remembered record costs beyond its key's own bytes: the bytes object and its place in the dict.
-_ROW_OVERHEAD: Final = 33 + 104
+_ROW_OVERHEAD: Final = 33 + 80
 
 _Undo = tuple[dict[int, Mark | None], dict[bytes, Holders | None], int]
 
@@ -26,6 +26,14 @@ _Undo = tuple[dict[int, Mark | None], dict[bytes, Holders | None], int]
 def row_cost(key: bytes) -> int:
     """Bytes of RAM one remembered record takes; the holders are shared between records."""
     return _ROW_OVERHEAD + len(key)
+
+
+def no_room(wanted: int, limit: int, dataset: str, size: int) -> HaltError:
+    """The error for more rows than may be remembered: it names the largest dataset and its bytes."""
+    return HaltError(
+        Text(f"路由记忆需要 {wanted} 字节，上限 {limit}；最大的数据资源是 {dataset}，{size} 字节",
+             f"the router's memory needs {wanted} bytes, the limit is {limit}; largest is {dataset} with {size}"),
+        advice=Text("增加工作进程，或提高 SHUTONG_MEMORY_LIMIT", "add workers, or raise SHUTONG_MEMORY_LIMIT"))
 
 
 @dataclass(slots=True)
@@ -71,7 +79,8 @@ class Memory:
         memory = PartitionMemory(lane, partition, plan_version, marks, dict(rows or {}))
         self._partitions[lane, partition] = memory
         self.bytes += sum(map(row_cost, memory.rows))
-        self.check_room(0)
+        if self.bytes > self.limit:
+            raise no_room(self.bytes, self.limit, *self._largest())
 
     def forget(self, lane: str, partition: int) -> None:
         """The partition is no longer ours, or is about to be restored."""
@@ -113,21 +122,16 @@ class Memory:
                 self._set_row(memory, key, holders)
         self._undo.clear()
 
-    def growth(self, memory: PartitionMemory, rows: Mapping[bytes, Holders | None]) -> int:
-        """How many bytes these rows would add."""
+    def check_room(self, changes: Mapping[PartitionId, PartitionChange]) -> None:
+        """A HaltError naming the largest dataset when applying these changes would pass the limit."""
+        growth = sum(self._growth(self.of(*partition), change.rows) for partition, change in changes.items())
+        if growth > 0 and self.bytes + growth > self.limit:
+            dataset, size = self._largest(key for change in changes.values() for key in change.rows)
+            raise no_room(self.bytes + growth, self.limit, dataset, size)
+
+    def _growth(self, memory: PartitionMemory, rows: Mapping[bytes, Holders | None]) -> int:
         known = memory.rows
         return sum(row_cost(key) * ((holders is not None) - (key in known)) for key, holders in rows.items())
-
-    def check_room(self, growth: int) -> None:
-        """A HaltError naming the largest dataset when `growth` more bytes would pass the limit."""
-        wanted = self.bytes + growth
-        if growth < 0 or wanted <= self.limit:
-            return
-        dataset, size = self._largest()
-        raise HaltError(
-            Text(f"路由记忆需要 {wanted} 字节，上限 {self.limit}；最大的数据资源是 {dataset}，{size} 字节",
-                 f"the router's memory needs {wanted} bytes, limit {self.limit}; the largest dataset, {dataset}, {size}"),
-            advice=Text("增加工作进程，或提高 SHUTONG_MEMORY_LIMIT", "add workers, or raise SHUTONG_MEMORY_LIMIT"))
 
     def _set_row(self, memory: PartitionMemory, key: bytes, holders: Holders | None) -> None:
         if holders is None:
@@ -138,10 +142,10 @@ class Memory:
             self.bytes += row_cost(key)
         memory.rows[key] = holders
 
-    def _largest(self) -> tuple[str, int]:
+    def _largest(self, coming: Iterable[bytes] = ()) -> tuple[str, int]:
+        keys = set(coming).union(*(memory.rows for memory in self._partitions.values()))
         sizes: dict[str, int] = {}
-        for memory in self._partitions.values():
-            for key in memory.rows:
-                dataset = key.partition(b"/")[0].decode(errors="replace")
-                sizes[dataset] = sizes.get(dataset, 0) + row_cost(key)
-        return max(sizes.items(), key=lambda entry: entry[1], default=("", 0))
+        for key in keys:
+            dataset = key.partition(b"/")[0].decode(errors="replace")
+            sizes[dataset] = sizes.get(dataset, 0) + row_cost(key)
+        return max(sizes.items(), key=lambda entry: entry[1])

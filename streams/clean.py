@@ -1,0 +1,215 @@
+"""clean: raw → clean. Each value on a raw lane meets exactly one fate: cleaned, duplicate or quarantined (I-11).
+
+The order of the checks is the order in which trust grows: can it be read, is it the writer's own (I-17), is it new
+(I-10), is it right (rules), does it fit. Pure: the same arguments give the same `Handled`.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Final
+
+from schemas.codec import unframe
+from schemas.codec.scanner import Pieces, Scanned, stamp, stream_prefix
+from schemas.errors import RejectError
+from schemas.lanes import room_for
+from schemas.letter import Finding, Letter
+from schemas.names import Names
+from schemas.rules import Judgement
+from streams.chunk import Chunk, Handled, Mark, Part, PartitionChange, Record
+from streams.counting import FateCounts
+from streams.letters import about, letter_output
+from streams.memory import Memory
+from streams.plan import Source, WorkingPlan, check_version
+
+__all__ = ["LARGEST_STEP", "clean"]
+
+#: How far a stream's position may move at once.
+LARGEST_STEP: Final = 1 << 40
+
+
+def clean(chunk: Chunk, plan: WorkingPlan, memory: Memory, now_ms: int) -> Handled:
+    """What a chunk of raw records leads to; a RetryError while the plan is older than one of its partitions (I-18)."""
+    check_version(chunk, plan, memory)
+    handled = Handled()
+    for part in chunk.parts:
+        _Cleaning(part, plan, memory, now_ms, handled).run()
+    return handled
+
+
+def place(marks: dict[int, Mark], number: int, epoch: int, seq: int) -> str:
+    """Move the mark of a stream: "" if the position is new or not given, else the fate or reason."""
+    if seq < 0:
+        return ""
+    mark = marks.get(number)
+    if mark is not None:
+        if (epoch, seq) <= mark:
+            return "duplicate"
+        if epoch == mark[0] and seq - mark[1] > LARGEST_STEP:
+            return "position_jump"
+    marks[number] = (epoch, seq)
+    return ""
+
+
+def distrust(event: Scanned, source: Source, key: bytes | None, provider: str, streams: Mapping[str, int]) -> str:
+    """Why a lane does not take this event as its provider's own (I-17); "" if it does."""
+    op, row = event.op, event.row
+    if source.provider != provider:
+        return "foreign_schema"
+    if event.stream not in streams:
+        return "foreign_stream"
+    if op == "m":
+        return "key_mismatch" if key != source.marker else "row_unexpected" if row is not None else ""
+    if op == "d":
+        if row is not None:
+            return "row_unexpected"
+        row = event.before
+    elif row is None:
+        return "row_missing"
+    if key is None:
+        return "key_mismatch"
+    right = source.parses_key(key) if row is None else source.record_key(row) == key
+    return "" if right else "key_mismatch"
+
+
+class _Cleaning:
+    """One partition's share of a chunk on its way through `clean`."""
+
+    def __init__(self, part: Part, plan: WorkingPlan, memory: Memory, now_ms: int, handled: Handled) -> None:
+        self.part, self.plan, self.now_ms, self.handled = part, plan, now_ms, handled
+        self.provider = Names.provider_of(part.lane)
+        self.lane = Names.clean(self.provider)
+        self.room = room_for(self.lane)
+        self.stream = stream_prefix(f"{part.lane}/{part.partition}", 0)
+        self.known = memory.of(part.lane, part.partition).marks
+        self.marks = dict(self.known)
+        self.counts = FateCounts(self.provider)
+
+    def run(self) -> None:
+        """Handle the records in order, up to the first whose schema id must be waited for."""
+        sources, streams = self.plan.sources, self.plan.streams.get(self.provider, {})
+        provider, marks = self.provider, self.marks
+        next_offset = -1
+        for record in self.part.records:
+            offset, _, key, value = record
+            if value is not None:
+                source = sources.get(value[:5])
+                if source is None:
+                    if self.waits(record, value):
+                        break
+                else:
+                    try:
+                        event = source.scan(value)
+                    except RejectError as error:
+                        self.unreadable(record, error.code)
+                    else:
+                        why = (distrust(event, source, key, provider, streams)
+                               or place(marks, streams[event.stream], event.epoch, event.seq))
+                        if why:
+                            self.turn_away(record, source, event, why)
+                        elif event.op == "m":
+                            self.forward(record, source, event)
+                        else:
+                            self.judge(record, source, event)
+            next_offset = offset + 1
+        if next_offset >= 0:
+            self.keep(next_offset)
+
+    def keep(self, next_offset: int) -> None:
+        """Note what moved, and count."""
+        moved = {number: mark for number, mark in self.marks.items() if self.known.get(number) != mark}
+        self.handled.changes[self.part.lane, self.part.partition] = PartitionChange(
+            next_offset, self.plan.version, moved)
+        self.counts.write(self.handled.tallies, self.now_ms)
+
+    def waits(self, record: Record, value: bytes) -> bool:
+        """Whether the partition stops here: the plan does not know this schema id, and has not given it up."""
+        try:
+            number = unframe(value)
+        except RejectError as error:
+            self.unreadable(record, error.code)
+            return False
+        if number in self.plan.given_up:
+            self.unreadable(record, "unknown_schema")
+            return False
+        self.handled.waiting[self.part.lane, self.part.partition] = record[0]
+        self.handled.unknown.add(number)
+        return True
+
+    def judge(self, record: Record, source: Source, event: Scanned) -> None:
+        """Run the rules and send the record on, or into quarantine."""
+        offset, arrived, key, value = record
+        assert key is not None  # distrust() has seen to it
+        assert value is not None
+        row, before, findings, headers = event.row, event.before, (), None
+        fixed = False
+        if row is not None:
+            judgement = source.judge(row, arrived)
+            row, fixed, findings = judgement.row, judgement.fixed, judgement.findings
+            if judgement.rejected:
+                self.quarantine(record, source, event, findings, row)
+                return
+            if findings:
+                headers = [("findings", _told(findings))]
+        if before is not None:
+            before = _as_it_was(source.judge(before, arrived))
+        out = stamp(source.schema_id, event.head, self.stream, offset, event.tail, row, before)
+        if len(out) + len(key) > self.room:
+            self.quarantine(record, source, event, about("too_large"), row)
+            return
+        outputs = self.handled.outputs
+        outputs.append((self.lane, out, key, -1, arrived, headers))
+        if event.op == "d":
+            outputs.append((self.lane, None, key, -1, arrived, None))
+        self.counts.add("cleaned", source.dataset, arrived, event.cause,
+                        source.division(row if row is not None else before), len(value) + len(key), fixed)
+
+    def forward(self, record: Record, source: Source, event: Scanned) -> None:
+        """A marker goes to the partition of the same number; it is no record and is not counted."""
+        offset, arrived, key, _ = record
+        assert key is not None  # it was compared with the marker's key
+        out = stamp(source.schema_id, event.head, self.stream, offset, event.tail, None, None)
+        self.handled.outputs.append((self.lane, out, key, self.part.partition, arrived, None))
+
+    def turn_away(self, record: Record, source: Source, event: Scanned, why: str) -> None:
+        """A repeat is dropped; what the lane does not trust goes to quarantine."""
+        if why == "duplicate":
+            self.count(record, source, event, why, event.row)
+        else:
+            self.quarantine(record, source, event, about(why), event.row)
+
+    def quarantine(self, record: Record, source: Source, event: Scanned, findings: tuple[Finding, ...],
+                   row: Pieces | None) -> None:
+        """A letter with the original bytes and all reasons."""
+        self.send(record, source.dataset, findings, event.stream, event.epoch, event.seq, source.rules_version)
+        self.count(record, source, event, "quarantined", row)
+
+    def unreadable(self, record: Record, reason: str) -> None:
+        """Bytes that tell nothing of where they belong."""
+        _, arrived, key, value = record
+        self.send(record, "", about(reason), "", 0, -1, "")
+        self.counts.add("quarantined", "", arrived, "live", "", len(value or b"") + len(key or b""))
+
+    def send(self, record: Record, dataset: str, findings: tuple[Finding, ...], stream: str, epoch: int, seq: int,
+             rules_version: str) -> None:
+        """Put the letter among the outputs."""
+        offset, arrived, key, value = record
+        self.handled.outputs.append(letter_output(Letter(
+            self.part.lane, self.part.partition, offset, arrived, self.now_ms, dataset, "", stream, epoch, seq,
+            findings, rules_version, self.plan.version, key, value)))
+
+    def count(self, record: Record, source: Source, event: Scanned, fate: str, row: Pieces | None) -> None:
+        """Count a value that goes no further; a marker is no value."""
+        if event.op != "m":
+            _, arrived, key, value = record
+            division = source.division(row if row is not None else event.before)
+            self.counts.add(fate, source.dataset, arrived, event.cause, division, len(value or b"") + len(key or b""))
+
+
+def _as_it_was(judgement: Judgement) -> Pieces | None:
+    """`before` as the row went to clean at the time: repaired the same way, absent if it was never let through."""
+    return None if judgement.rejected else judgement.row
+
+
+def _told(findings: tuple[Finding, ...]) -> bytes:
+    """The findings of a record that went on, for the one header the bus uses."""
+    return json.dumps([finding._asdict() for finding in findings], ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,0 +1,117 @@
+"""The plan compiled for work: per schema id a scanner, a judge and the outlets of its live subscriptions.
+
+Compiled once per plan version, never per record. For the handlers; `lanes` tells the transport what to subscribe to.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from schemas.codec.frame import prefix
+from schemas.codec.scanner import EventScanner, Pieces, Scanned
+from schemas.control import Dataset, Plan
+from schemas.envelope import marker_key
+from schemas.errors import RetryError
+from schemas.keys import Key
+from schemas.rules import Judgement, compile_rules
+from schemas.text import Text
+from streams.chunk import Chunk
+from streams.memory import Memory
+from streams.outlets import Outlets, outlets
+
+__all__ = ["Source", "WorkingPlan", "check_version", "working_plan"]
+
+#: Field values whose division is kept, per dataset.
+_DIVISIONS: Final = 65_536
+_DIVISION_SIZE: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One dataset, compiled: all a handler needs to know about a record that carries its schema id."""
+
+    dataset: str
+    provider: str
+    schema_id: int
+    rules_version: str
+    scan: Callable[[bytes], Scanned]
+    judge: Callable[[Pieces, int], Judgement]
+    record_key: Callable[[Pieces], bytes]
+    parses_key: Callable[[bytes], bool]
+    marker: bytes
+    division: Callable[[Pieces | None], str]
+    outlets: Outlets
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingPlan:
+    """What one version of the plan means to a worker. `sources` is keyed by the five bytes a value begins with."""
+
+    version: int
+    sources: Mapping[bytes, Source]
+    streams: Mapping[str, Mapping[str, int]]
+    given_up: frozenset[int]
+    all_lanes: tuple[str, ...]
+
+    def giving_up(self, schema_ids: Iterable[int]) -> "WorkingPlan":
+        """The same plan, no longer waiting for these schema ids."""
+        return replace(self, given_up=frozenset(schema_ids))
+
+    def lanes(self, kind: str) -> tuple[str, ...]:
+        """The lanes a worker reads: kind `raw` or `clean`."""
+        return tuple(sorted(lane for lane in self.all_lanes if lane.startswith(f"{kind}.")))
+
+
+def check_version(chunk: Chunk, plan: WorkingPlan, memory: Memory) -> None:
+    """I-18: a RetryError while this plan is older than what one of the partitions has seen."""
+    for part in chunk.parts:
+        wanted = memory.of(part.lane, part.partition).plan_version
+        if wanted > plan.version:
+            raise RetryError(
+                Text(f"{part.lane}/{part.partition} 已用到方案 {wanted}，本进程只读到 {plan.version}",
+                     f"{part.lane}/{part.partition} has seen plan {wanted}, this worker only {plan.version}"),
+                advice=Text("等待控制通道", "wait for the control topics"), after=0.2)
+
+
+def working_plan(plan: Plan, secret: bytes, given_up: Iterable[int] = ()) -> WorkingPlan:
+    """Compile a plan. `secret` keys the HMAC masks; `given_up` are schema ids no longer waited for."""
+    sources = [_source(plan, dataset, secret) for dataset in plan.datasets.values()]
+    return WorkingPlan(
+        version=plan.version,
+        sources={prefix(source.schema_id): source for source in sources},
+        streams={name: department.streams for name, department in plan.departments.items()},
+        given_up=frozenset(given_up),
+        all_lanes=tuple(plan.lanes))
+
+
+def _source(plan: Plan, dataset: Dataset, secret: bytes) -> Source:
+    scanner = EventScanner(plan.schemas[dataset.event_schema].text, dataset.event_schema)
+    judge = compile_rules(dataset, scanner)
+    key = Key(dataset, scanner)
+    live = [item for item in plan.subscriptions.values() if item.dataset == dataset.id and item.state == "live"]
+    return Source(
+        dataset=dataset.id, provider=dataset.provider, schema_id=dataset.event_schema,
+        rules_version=dataset.rules_version,
+        scan=scanner.scan, judge=judge.judge, record_key=key.canonical, parses_key=key.parses,
+        marker=marker_key(dataset.id), division=_division(dataset, scanner),
+        outlets=outlets(plan, dataset, live, scanner, secret))
+
+
+def _division(dataset: Dataset, scanner: EventScanner) -> Callable[[Pieces | None], str]:
+    """The six digits of a row's division; "" where there are none, so that no other text gets into the books."""
+    field = scanner.index.get(dataset.division_field, -1)
+    kept: dict[bytes, str] = {}
+
+    def division(row: Pieces | None) -> str:
+        if row is None or field < 0:
+            return ""
+        piece = row[field]
+        found = kept.get(piece)
+        if found is None:
+            code = (scanner.text(field, piece) or "")[:6]
+            found = code if len(code) == 6 and code.isascii() and code.isdigit() else ""
+            if len(kept) < _DIVISIONS and len(piece) < _DIVISION_SIZE:
+                kept[piece] = found
+        return found
+
+    return division

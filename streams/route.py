@@ -1,0 +1,147 @@
+"""route: clean → deliver. Each clean value and each live subscription of its dataset meet exactly one fate.
+
+Scope is judged on the row and on who held the record before (I-12): who comes to hold it reads it, who loses it gets a
+delete, and nobody else hears of it. Pure: the same arguments give the same `Handled`.
+"""
+
+from schemas.codec import unframe
+from schemas.codec.scanner import Scanned, stream_prefix
+from schemas.envelope import Op
+from schemas.errors import HaltError, RejectError
+from schemas.letter import Letter
+from schemas.text import Text
+from streams.chunk import Chunk, Handled, Holders, Part, PartitionChange, Record
+from streams.counting import DeliveryCounts, Group
+from streams.letters import about, letter_output
+from streams.memory import Memory
+from streams.outlets import Outlet
+from streams.plan import Source, WorkingPlan, check_version
+
+__all__ = ["changes_for", "route"]
+
+
+def route(chunk: Chunk, plan: WorkingPlan, memory: Memory, now_ms: int) -> Handled:
+    """What a chunk of clean records leads to.
+
+    RetryError while the plan is older than a partition (I-18), HaltError when what is to be remembered has no room.
+    """
+    check_version(chunk, plan, memory)
+    handled = Handled()
+    counts: dict[int, DeliveryCounts] = {}
+    for part in chunk.parts:
+        _Routing(part, plan, memory, now_ms, handled, counts).run()
+    memory.check_room(handled.changes)
+    for counted in counts.values():
+        counted.write(handled.tallies, now_ms)
+    return handled
+
+
+def changes_for(op: Op, before: Holders | None, now: Holders) -> list[tuple[str, Op]]:
+    """What each scoped subscription is told. `before` is None where nobody knows who held the record."""
+    if before is None or before is now:
+        return [(name, op) for name in now]
+    entering: Op = "r" if op == "u" else op
+    told = [(name, op if name in before else entering) for name in now]
+    gone: Op = "d"
+    return told + [(name, gone) for name in before if name not in now]
+
+
+class _Routing:
+    """One partition's share of a chunk on its way through `route`."""
+
+    def __init__(self, part: Part, plan: WorkingPlan, memory: Memory, now_ms: int, handled: Handled,
+                 counts: dict[int, DeliveryCounts]) -> None:
+        self.part, self.plan, self.now_ms, self.handled = part, plan, now_ms, handled
+        self.counts = counts
+        self.stream = stream_prefix(f"{part.lane}/{part.partition}", 0)
+        self.known = memory.of(part.lane, part.partition)
+        self.rows: dict[bytes, Holders | None] = {}
+
+    def run(self) -> None:
+        """Handle the records in order, up to the first whose schema id is unknown."""
+        sources = self.plan.sources
+        next_offset = -1
+        for record in self.part.records:
+            offset, _, key, value = record
+            if value is None:
+                self.forget(key)
+            elif key is not None:
+                source = sources.get(value[:5])
+                if source is None:
+                    self.wait(offset, value)
+                    break
+                try:
+                    event = source.scan(value)
+                except RejectError as error:
+                    raise self.broken(offset) from error
+                if event.op != "m":
+                    self.deliver(record, key, source, event)
+            next_offset = offset + 1
+        if next_offset >= 0:
+            self.handled.changes[self.part.lane, self.part.partition] = PartitionChange(
+                next_offset, self.plan.version, {}, self.rows)
+
+    def forget(self, key: bytes | None) -> None:
+        """A tombstone: the record is gone, as its delete has said before."""
+        if key is not None and (key in self.rows or key in self.known.rows):
+            self.rows[key] = None
+
+    def wait(self, offset: int, value: bytes) -> None:
+        """Stop before a schema id that another worker's newer plan knows."""
+        try:
+            self.handled.unknown.add(unframe(value))
+        except RejectError as error:
+            raise self.broken(offset) from error
+        self.handled.waiting[self.part.lane, self.part.partition] = offset
+
+    def broken(self, offset: int) -> HaltError:
+        """The error for bytes no worker can have written: only workers write clean lanes."""
+        place = f"{self.part.lane}/{self.part.partition}/{offset}"
+        return HaltError(Text(f"标准通道上的 {place} 无法解码", f"{place} on a clean lane cannot be decoded"),
+                         advice=Text("检查谁有权写这条通道", "find out who could write to this lane"))
+
+    def deliver(self, record: Record, key: bytes, source: Source, event: Scanned) -> None:
+        """Tell every live subscription what this record is to it."""
+        outlets, op, row = source.outlets, event.op, event.row
+        counts = self.counts.get(source.schema_id)
+        if counts is None:
+            counts = self.counts[source.schema_id] = DeliveryCounts(source)
+        group = counts.group(record[1], event.cause, source.division(row if row is not None else event.before))
+        group.records += 1
+        for outlet in outlets.open:
+            self.tell(outlet, op, record, key, source, event, group)
+        scoped = outlets.scoped
+        if scoped:
+            now = None if row is None else outlets.holders(row)
+            for name, change in changes_for(op, self.held_before(key, source, event), now or ()):
+                if name in scoped:
+                    self.tell(scoped[name], change, record, key, source, event, group)
+            self.rows[key] = now
+
+    def held_before(self, key: bytes, source: Source, event: Scanned) -> Holders | None:
+        """Who held the record until now: what was let through, else what the event says; None: nobody knows."""
+        held = self.rows[key] if key in self.rows else self.known.rows.get(key)
+        if held is None and event.before is not None:
+            return source.outlets.holders(event.before)
+        return held
+
+    def tell(self, outlet: Outlet, op: Op, record: Record, key: bytes, source: Source, event: Scanned,
+             group: Group) -> None:
+        """One output for one subscription, or a letter where it does not fit its lane."""
+        offset, arrived = record[0], record[1]
+        value = outlet.value(event, op, None if op == "d" else event.row, self.stream, offset)
+        key = outlet.key(key)
+        size = len(value) + len(key)
+        if size > outlet.room:
+            self.refuse(outlet, record, source, event)
+            group.refuse(outlet.id)
+        else:
+            self.handled.outputs.append((outlet.lane, value, key, -1, arrived, None))
+            group.give(outlet.id, size)
+
+    def refuse(self, outlet: Outlet, record: Record, source: Source, event: Scanned) -> None:
+        """A letter for the one subscription whose lane has no room for this record."""
+        offset, arrived, key, value = record
+        self.handled.outputs.append(letter_output(Letter(
+            self.part.lane, self.part.partition, offset, arrived, self.now_ms, source.dataset, outlet.id, event.stream,
+            event.epoch, event.seq, about("too_large"), source.rules_version, self.plan.version, key, value)))

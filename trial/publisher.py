@@ -114,12 +114,15 @@ class RudePublisher:
         self._newcomer()
 
     def _old_epoch(self) -> None:
-        self._event("c", self._row(), seq=self._seq + 100, epoch=self._epoch - 1 if self._epoch else 0)
-        if not self._epoch:
-            self._seq += 100
+        if self._epoch:
+            self._event("u", self._someone(), seq=self._seq, epoch=self._epoch - 1)
+        else:
+            self._newcomer()
 
     def _far_ahead(self) -> None:
-        self._event("c", self._row(), seq=self._seq + _FAR)
+        """Of a record that this epoch has just named, so that its partition knows how far the epoch is."""
+        self._newcomer()
+        self._event("u", self._living[-1], seq=self._seq + _FAR)
 
     # ---- bytes that are no event
 

@@ -26,8 +26,6 @@ class LedgerRow(NamedTuple):
 
 _SHANGHAI = dt.timezone(dt.timedelta(hours=8))
 _Key = tuple[int, str, str, str, str]
-#: Causes that never enter the headline peak.
-_QUIET = ("snapshot", "resend")
 
 
 class Books:
@@ -71,7 +69,7 @@ class Books:
         """The headline peak: most exchanges that arrived in one aligned window, snapshots and re-sends left out."""
         sums: Counter[int] = Counter()
         for key, count in self._records.items():
-            if key[1] in ("delivered", "returned_up") and key[2] not in _QUIET:
+            if key[1] in ("delivered", "returned_up") and key[2] == "live":
                 sums[key[0] // seconds] += count
         return max(sums.values(), default=0)
 

@@ -68,8 +68,11 @@ class _Clerk:
         wrong = self._trust(record, dataset, event)
         if wrong:
             return _rejected(record, wrong, dataset.id, meta)
-        if self._is_repeat(record.partition, meta):
-            return _fate(record, "duplicate", dataset.id, meta)
+        step = self._step(record.partition, meta)
+        if step == "duplicate":
+            return _fate(record, step, dataset.id, meta)
+        if step:
+            return _rejected(record, step, dataset.id, meta)
         if meta["op"] == "m":
             return _fate(record, "marker", dataset.id, meta)
         self._sources.setdefault(meta["stream"], SourceState()).apply(record.key or b"", event["row"])
@@ -84,15 +87,18 @@ class _Clerk:
             return "foreign_stream"
         return _key_problem(dataset, record.key or b"", meta["op"], row, event["before"])
 
-    def _is_repeat(self, partition: int, meta: Mapping[str, Any]) -> bool:
-        """Whether the stream's mark is already at or past this position; else it moves there."""
+    def _step(self, partition: int, meta: Mapping[str, Any]) -> str:
+        """What is wrong with the event's position in its stream; else the stream's mark moves there."""
         if meta["seq"] < 0:
-            return False
+            return ""
         here, position = (partition, meta["stream"]), (meta["epoch"], meta["seq"])
-        if here in self._marks and position <= self._marks[here]:
-            return True
+        mark = self._marks.get(here)
+        if mark is not None and position <= mark:
+            return "duplicate"
+        if mark is not None and position[0] == mark[0] and position[1] - mark[1] > _LARGEST_JUMP:
+            return "position_jump"
         self._marks[here] = position
-        return False
+        return ""
 
     def _apply_rules(self, record: Record, dataset: Dataset, event: Mapping[str, Any]) -> Fate:
         row = event["row"]
@@ -102,17 +108,27 @@ class _Clerk:
         if any(finding.severity == "reject" for finding in findings):
             return _rejected(record, findings, dataset.id, event["meta"], _division(dataset, event["row"]))
         stamp = {"stream": f"{record.lane}/{record.partition}", "epoch": 0, "seq": record.offset}
-        value = self._codec.write(dataset.schema, {**event, "meta": {**event["meta"], **stamp}, "row": row})
+        content = {"meta": {**event["meta"], **stamp}, "row": row, "before": self._before(dataset, event["before"], record)}
+        value = self._codec.write(dataset.schema, content)
         return _fate(record, "cleaned", dataset.id, event["meta"], fingerprint(record.timestamp, record.key, value),
                      any(finding.severity == "fix" for finding in findings), _division(dataset, row))
 
+    def _before(self, dataset: Dataset, before: Mapping[str, Any] | None, record: Record) -> Mapping[str, Any] | None:
+        """The row before as it once passed; nothing if it would not have."""
+        if before is None:
+            return None
+        row, findings = self._rules[dataset.id].judge(before, record.timestamp)
+        return None if any(finding.severity == "reject" for finding in findings) else row
+
 
 def _key_problem(dataset: Dataset, key: bytes, op: str, row: Any, before: Any) -> str:
-    known = row if row is not None else before
     if op == "m":
-        return "" if key == f"{dataset.id}/".encode() else "key_mismatch"
+        if key != f"{dataset.id}/".encode():
+            return "key_mismatch"
+        return "" if row is None else "row_unexpected"
     if (row is None) != (op == "d"):
-        return "row_missing"
+        return "row_unexpected" if op == "d" else "row_missing"
+    known = before if op == "d" else row
     if known is None:
         return "" if parses(dataset, key) else "key_mismatch"
     return "" if key == key_of(dataset, known) else "key_mismatch"

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import fastavro
 
-__all__ = ["Codec", "UnknownSchema", "Unreadable", "varint"]
+__all__ = ["Codec", "UnknownSchema", "Unreadable", "plain", "varint"]
 
 Encoder = Callable[[Any], bytes]
 
@@ -33,9 +33,9 @@ class Codec:
     """Reads and writes framed values of the plan's schemas, as plain dicts."""
 
     def __init__(self, schemas: Mapping[int, str]) -> None:
-        plain = {number: _plain(json.loads(text)) for number, text in schemas.items()}
-        self._readers = {number: fastavro.parse_schema(schema) for number, schema in plain.items()}
-        self._writers = {number: _encoder(schema, {}) for number, schema in plain.items()}
+        parsed = {number: plain(json.loads(text)) for number, text in schemas.items()}
+        self._readers = {number: fastavro.parse_schema(schema) for number, schema in parsed.items()}
+        self._writers = {number: _encoder(schema, {}) for number, schema in parsed.items()}
         self._heads = {number: b"\0" + number.to_bytes(4, "big") for number in schemas}
 
     def number(self, value: bytes) -> int:
@@ -70,18 +70,19 @@ class Codec:
         return self._heads[number] + self._writers[number](event)
 
 
-def _plain(schema: Any) -> Any:
+def plain(schema: Any) -> Any:
+    """A schema without its logical types, so that values read as they lie on the wire."""
     if isinstance(schema, list):
-        return [_plain(part) for part in schema]
+        return [plain(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    plain = {name: part for name, part in schema.items() if name not in ("logicalType", "precision", "scale")}
+    bare = {name: part for name, part in schema.items() if name not in ("logicalType", "precision", "scale")}
     for name in ("type", "items", "values"):
-        if name in plain:
-            plain[name] = _plain(plain[name])
-    if "fields" in plain:
-        plain["fields"] = [_plain(part) for part in plain["fields"]]
-    return plain
+        if name in bare:
+            bare[name] = plain(bare[name])
+    if "fields" in bare:
+        bare["fields"] = [plain(part) for part in bare["fields"]]
+    return bare
 
 
 def _long(number: int) -> bytes:

@@ -1,6 +1,7 @@
 """What clean must make of each raw value: one fate each (I-10, I-11, I-17), and the exact bytes of what passes."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from sys import intern
 from typing import Any, NamedTuple
 
 from trial.oracle.avro import Codec, UnknownSchema, Unreadable
@@ -26,7 +27,7 @@ class Fate(NamedTuple):
     reasons: frozenset[tuple[str, str]]
     mark: bytes
     timestamp: int
-    division: str = ""
+    stream: str = ""
 
 
 def judged(plan: Plan, codec: Codec, lane: str, records: Iterable[Record],
@@ -106,12 +107,12 @@ class _Clerk:
         if row is not None:
             row, findings = self._rules[dataset.id].judge(row, record.timestamp)
         if any(finding.severity == "reject" for finding in findings):
-            return _rejected(record, findings, dataset.id, event["meta"], _division(dataset, event["row"]))
+            return _rejected(record, findings, dataset.id, event["meta"])
         stamp = {"stream": f"{record.lane}/{record.partition}", "epoch": 0, "seq": record.offset}
         content = {"meta": {**event["meta"], **stamp}, "row": row, "before": self._before(dataset, event["before"], record)}
         value = self._codec.write(dataset.schema, content)
         return _fate(record, "cleaned", dataset.id, event["meta"], fingerprint(record.timestamp, record.key, value),
-                     any(finding.severity == "fix" for finding in findings), _division(dataset, row))
+                     any(finding.severity == "fix" for finding in findings))
 
     def _before(self, dataset: Dataset, before: Mapping[str, Any] | None, record: Record) -> Mapping[str, Any] | None:
         """The row before as it once passed; nothing if it would not have."""
@@ -134,17 +135,14 @@ def _key_problem(dataset: Dataset, key: bytes, op: str, row: Any, before: Any) -
     return "" if key == key_of(dataset, known) else "key_mismatch"
 
 
-def _division(dataset: Dataset, row: Mapping[str, Any] | None) -> str:
-    return str(row[dataset.division_field]) if row is not None and dataset.division_field else ""
-
-
-def _rejected(record: Record, why: str | tuple[Finding, ...], dataset: str = "", meta: Mapping[str, Any] | None = None,
-              division: str = "") -> Fate:
+def _rejected(record: Record, why: str | tuple[Finding, ...], dataset: str = "",
+              meta: Mapping[str, Any] | None = None) -> Fate:
     reasons = frozenset({("", why)}) if isinstance(why, str) else frozenset((finding.field, finding.reason) for finding in why)
     return Fate("quarantined", dataset, meta["cause"] if meta else "live", meta["op"] if meta else "", False, reasons,
-                fingerprint(record.timestamp, record.key, record.value), record.timestamp, division)
+                fingerprint(record.timestamp, record.key, record.value), record.timestamp,
+                meta["stream"] if meta else "")
 
 
-def _fate(record: Record, kind: str, dataset: str, meta: Mapping[str, Any], mark: bytes = b"", fixed: bool = False,
-          division: str = "") -> Fate:
-    return Fate(kind, dataset, meta["cause"], meta["op"], fixed, frozenset(), mark, record.timestamp, division)
+def _fate(record: Record, kind: str, dataset: str, meta: Mapping[str, Any], mark: bytes = b"",
+          fixed: bool = False) -> Fate:
+    return Fate(kind, dataset, meta["cause"], meta["op"], fixed, frozenset(), mark, record.timestamp, intern(meta["stream"]))

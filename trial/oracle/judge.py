@@ -1,5 +1,6 @@
 """The judgement: raw in, everything that must follow from it recomputed, every output lane compared."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,7 +31,9 @@ class Verdict:
     #: stream -> what it last said of each record on raw
     sources: dict[str, SourceState] = field(default_factory=dict)
     #: (field, reason) -> rejected records
-    reasons: dict[tuple[str, str], int] = field(default_factory=dict)
+    reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
+    #: (stream, what became of it) -> values; "published" and "fixed" beside the fates. Unreadable ones have no stream.
+    streams: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     @property
     def lost(self) -> int:
@@ -111,8 +114,9 @@ class _Case:
         for record, fate in judged(self.plan, self._codec, lane, self._lanes(lane), self.verdict.sources):
             fates[record.partition, record.offset] = fate
             self.verdict.books.fate(fate)
-            for reason in fate.reasons:
-                self.verdict.reasons[reason] = self.verdict.reasons.get(reason, 0) + 1
+            self.verdict.reasons.update(fate.reasons)
+            self.verdict.streams.update([(fate.stream, "published"), (fate.stream, fate.kind)])
+            self.verdict.streams[fate.stream, "fixed"] += fate.fixed
         return fates
 
     def _route(self, router: Router, record: Record, fate: Fate, event: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import fastavro
 
-from trial.oracle.avro import Codec, Unreadable
+from trial.oracle.avro import Codec, Unreadable, plain
 from trial.oracle.clean import Fate
 from trial.oracle.records import Order, Problems, Record, difference, fingerprint, partition_of
 
@@ -176,7 +176,7 @@ def _read_debt(debt: bytes) -> tuple[bytes, str, int]:
 def check_letters(lane: str, schema: Any, records: Iterable[Record], fates: Fates, problems: Problems) -> None:
     """The quarantine of one provider: one letter for each rejected value, with its original and every reason."""
     raw = "raw." + lane.split(".", 1)[1]
-    letters = fastavro.parse_schema(schema)
+    letters = fastavro.parse_schema(plain(schema))
     seen: set[Place] = set()
     for record in records:
         try:

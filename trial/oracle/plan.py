@@ -1,6 +1,5 @@
 """The plan as the oracle reads it: the JSON values of the control topics, and nothing that the bus made of them."""
 
-import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -13,14 +12,8 @@ class Dataset(NamedTuple):
     id: str
     provider: str
     key: tuple[str, ...]
-    division_field: str
     schema: int
     rules: Mapping[str, tuple[str, ...]]
-    row: Mapping[str, Any]
-
-    def types(self) -> dict[str, Any]:
-        """The Avro type of each field."""
-        return {field["name"]: field["type"] for field in self.row["fields"]}
 
 
 class Subscription(NamedTuple):
@@ -55,8 +48,7 @@ class Plan:
 
 def _dataset(item: Mapping[str, Any]) -> Dataset:
     rules = {field: tuple(names) for field, names in item["rules"].items()}
-    return Dataset(item["id"], item["provider"], tuple(item["key"]), item["division_field"], item["event_schema"], rules,
-                   json.loads(item["row_schema"]))
+    return Dataset(item["id"], item["provider"], tuple(item["key"]), item["event_schema"], rules)
 
 
 def _subscription(item: Mapping[str, Any]) -> Subscription:

@@ -42,12 +42,14 @@ class Problems:
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
+        self._told: Counter[str] = Counter()
         self.examples: list[str] = []
 
     def add(self, kind: str, example: str, count: int = 1) -> None:
         """Count a problem. `example` names places, fields and parts."""
         self.counts[kind] += count
-        if self.counts[kind] <= _EXAMPLES:
+        self._told[kind] += 1
+        if self._told[kind] <= _EXAMPLES:
             self.examples.append(f"{kind}: {example}")
 
 

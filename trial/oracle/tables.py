@@ -37,11 +37,11 @@ class SinkTable:
         for count, row in enumerate(rows):
             expected = missing.pop(row["_key"], None)
             if expected is None:
-                problems.add("sink", f"{self._name} row {count} should not be there")
+                problems.add("wrong_content", f"{self._name} row {count} should not be there")
             elif expected != digest_of(plain(name, row[name]) for name in self._fields):
-                problems.add("sink", f"{self._name} row {count} has other content")
+                problems.add("wrong_content", f"{self._name} row {count} has other content")
         if missing:
-            problems.add("sink", f"{self._name} lacks rows", len(missing))
+            problems.add("lost", f"{self._name} lacks rows", len(missing))
 
 
 class SourceState:
@@ -63,8 +63,8 @@ class SourceState:
         for count, (key, row) in enumerate(rows):
             expected = missing.pop(key, None)
             if expected is None:
-                problems.add("source", f"{name} row {count} is not on raw")
+                problems.add("lost", f"{name} row {count} is not on raw")
             elif expected != digest_of(row.values()):
-                problems.add("source", f"{name} row {count} is on raw with other content")
+                problems.add("wrong_content", f"{name} row {count} is on raw with other content")
         if missing:
-            problems.add("source", f"{name} lacks rows that raw has", len(missing))
+            problems.add("lost", f"{name} lost rows whose delete is not on raw", len(missing))

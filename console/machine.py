@@ -102,7 +102,7 @@ class LocalBus:
         kafka = {f"SHUTONG_{key.upper()}": value for key, value in self._client(role).items()}
         inherited = {key: os.environ[key] for key in _INHERITED if key in os.environ}
         return inherited | kafka | {
-            "SHUTONG_HOME": str(self.home), "SHUTONG_HMAC_SECRET_FILE": str(self.hmac_secret),
+            "SHUTONG_HOME": str(self.home), "SHUTONG_SECRET_FILE": str(self.hmac_secret),
             "SHUTONG_LEDGER_ADDRESS": self.addresses["ledger"], "SHUTONG_SERVE_ADDRESS": self.addresses["serve"]}
 
     def settle(self) -> list[str]:

@@ -15,26 +15,27 @@ from console.connection import home_directory
 from console.context import Home, Output
 from console.machine import LocalBus, running_pid
 from console.output import Format, print_note, print_rows
+from console.running import run_process
 from schemas.errors import HaltError
 from schemas.text import Text
 
 __all__ = ["connect", "down", "serve", "status", "up", "worker"]
 
 
-def worker(slot: Annotated[int | None, typer.Option(help="槽位；默认取最小的空闲槽位 / slot; the lowest free one by default")] = None) -> None:
+def worker(slot: Annotated[int, typer.Option(min=0, help="槽位；默认取最小的空闲槽位 / slot; the lowest free one by default")] = 0) -> None:
     """运行一个清洗与路由进程 / Run one worker: the agents clean and route."""
     from streams.settings import WorkerSettings
     from streams.worker import run
 
-    run(WorkerSettings(slot=slot) if slot is not None else WorkerSettings())
+    settings = WorkerSettings()
+    run_process(lambda: run(settings.model_copy(update={"slot": slot}) if slot else settings))
 
 
 def connect() -> None:
     """运行登记的连接器 / Run the registered connectors."""
-    from connectors.process import run
-    from connectors.settings import ConnectSettings
+    from connectors.process import main
 
-    run(ConnectSettings())
+    run_process(main)
 
 
 def serve() -> None:
@@ -42,7 +43,7 @@ def serve() -> None:
     from console.serve.process import run
     from console.serve.settings import ServeSettings
 
-    run(ServeSettings())
+    run_process(lambda: run(ServeSettings()))
 
 
 def up(home: Home = None,
@@ -112,10 +113,11 @@ def _program(command: list[str]) -> str:
 
 
 def _announce(bus: LocalBus, home: Path) -> None:
-    print_note(Text(f"总线已启动。页面 http://{bus.addresses['serve']}/ ，账本 http://{bus.addresses['ledger']}/ ，Kafka {bus.admin.bootstrap}，"
-                    f"日志 {home}/logs，口令 {home}/secrets。停止：Ctrl-C 或 shutong down",
-                    f"The bus is up. Page http://{bus.addresses['serve']}/, ledger http://{bus.addresses['ledger']}/, "
-                    f"Kafka {bus.admin.bootstrap}, logs {home}/logs, passwords {home}/secrets. Stop: Ctrl-C or shutong down"))
+    page, ledger, kafka = (f"http://{bus.addresses['serve']}/", f"http://{bus.addresses['ledger']}/", bus.admin.bootstrap)
+    print_note(Text(f"总线已启动。页面 {page} ，账本 {ledger} ，Kafka {kafka}，日志 {home}/logs，口令 {home}/secrets。"
+                    f"停止：Ctrl-C 或 shutong down",
+                    f"The bus is up. Page {page}, ledger {ledger}, Kafka {kafka}, logs {home}/logs, passwords {home}/secrets. "
+                    f"Stop: Ctrl-C or shutong down"))
 
 
 def _on_signals() -> threading.Event:

@@ -1,6 +1,6 @@
 """`shutong ledger`: the recorder as a process when nothing else is asked, else a question to the books of a running one."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +13,7 @@ from console.running import run_process
 from schemas.text import Text
 
 if TYPE_CHECKING:
-    from ledger.client import LedgerClient
+    from ledger.client import Books, DatasetBook, LedgerClient, Peak, RawBook, SubscriptionBook, Volume
 
 __all__ = ["ledger_app"]
 
@@ -26,8 +26,10 @@ Dataset = Annotated[str, typer.Option(help="只看一个数据资源 / of one da
 Subscriber = Annotated[str, typer.Option(help="只看一个使用系统 / of one subscriber")]
 
 _GROUPS = {"stage": Text("环节", "stage"), "cause": Text("起因", "cause"), "dataset": Text("数据资源", "dataset"),
-           "subscriber": Text("使用系统", "subscriber"), "day": Text("日", "day"), "hour": Text("时", "hour")}
+           "provider": Text("提供方", "provider"), "subscriber": Text("使用系统", "subscriber"), "day": Text("日", "day"),
+           "hour": Text("时", "hour"), "minute": Text("分", "minute")}
 _COUNTS = {"records": Text("记录数", "records"), "bytes": Text("字节", "bytes"), "fixed": Text("修正", "fixed")}
+_RECORDS = {"records": _COUNTS["records"]}
 _PEAKS = {"name": Text("名称", "name"), "window": Text("窗口", "window"), "records": Text("记录数", "records"),
           "at": Text("何时", "when"), "dataset": Text("最多的数据资源", "largest dataset")}
 _BOOKS = {"book": Text("账", "book"), "name": Text("名称", "name"), "hour": Text("时", "hour"), "came": Text("应有", "came"),
@@ -56,7 +58,7 @@ def run() -> None:
 
 @ledger_app.command()
 def volume(
-    by: Annotated[str, typer.Option(help="stage,cause,dataset,subscriber,day,hour")] = "stage,cause,dataset,subscriber",
+    by: Annotated[str, typer.Option(help="stage,cause,provider,dataset,subscriber,day,hour,minute")] = "stage,cause,dataset,subscriber",
     stage: Annotated[str, typer.Option(help="一个环节，或 exchange / one stage, or exchange")] = "",
     cause: Annotated[str, typer.Option(help="live | snapshot | resend | replay")] = "",
     dataset: Dataset = "", subscriber: Subscriber = "", since: Day = None, until: Day = None,
@@ -64,14 +66,14 @@ def volume(
 ) -> None:
     """交换量 / How many records, by the dimensions asked for."""
     first, last = _days(since, until)
-    dimensions = [word.strip() for word in by.split(",") if word.strip()]
+    headings = _headings(by)
     with _client(home) as client:
-        found = client.volume(first, last, by=dimensions, stage=stage, cause=cause, dataset=dataset, subscriber=subscriber)
-    counts = _COUNTS if "hour" not in dimensions else {"records": _COUNTS["records"]}
-    print_rows(found["rows"], _headings(dimensions) | counts, output)
+        found = client.volume(first, last, by=tuple(headings), stage=stage, cause=cause, dataset=dataset, subscriber=subscriber)
+    counts = _RECORDS if {"hour", "minute"} & headings.keys() else _COUNTS
+    print_rows([row.model_dump() for row in found.rows], headings | counts, output)
     if output is Format.table:
-        print_note(Text(f"{_span(found)} 交换 {found['exchange']:,} 条，其中实时 {found['exchange_live']:,} 条",
-                        f"{_span(found)}: {found['exchange']:,} records exchanged, {found['exchange_live']:,} of them live"))
+        print_note(Text(f"{_span(found)} 交换 {found.exchange:,} 条，其中实时 {found.exchange_live:,} 条",
+                        f"{_span(found)}: {found.exchange:,} records exchanged, {found.exchange_live:,} of them live"))
 
 
 @ledger_app.command()
@@ -85,7 +87,7 @@ def peaks(
     first, last = _days(since, until)
     with _client(home) as client:
         found = client.peaks(first, last, stage=stage, scope=scope, name=name)
-    print_rows(_windows(found["rows"]), _PEAKS, output)
+    print_rows(list(_windows(found.rows)), _PEAKS, output)
 
 
 @ledger_app.command()
@@ -98,21 +100,23 @@ def books(
     first, last = _days(since, until)
     with _client(home) as client:
         found = client.books(first, last)
-    rows = [row for row in _books(found) if everything or output is not Format.table or row["state"] != "balanced"]
-    if rows or output is not Format.table:
-        print_rows(rows if output is not Format.table else _in_words(rows), _BOOKS, output)
-    counts = found["states"]
+    rows = list(_books(found))
+    if output is not Format.table:
+        print_rows(rows, _BOOKS, output)
+    elif shown := [row for row in rows if everything or row["state"] != "balanced"]:
+        print_rows(_in_words(shown), _BOOKS, output)
+    counts = found.states
     print_note(Text(f"{_span(found)}：平 {counts['balanced']}，未结 {counts['open']}，不足一时 {counts['partial']}，"
-                    f"不平 {counts['imbalanced']}；重复计数条 {found['integrity']['doubled']}",
+                    f"不平 {counts['imbalanced']}；重复计数条 {found.integrity.doubled}",
                     f"{_span(found)}: {counts['balanced']} balanced, {counts['open']} open, {counts['partial']} partial, "
-                    f"{counts['imbalanced']} imbalanced; {found['integrity']['doubled']} tallies twice"))
-    if not found["balanced"]:
+                    f"{counts['imbalanced']} imbalanced; {found.integrity.doubled} tallies twice"))
+    if not found.balanced:
         raise typer.Exit(PROBLEMS)
 
 
 @ledger_app.command()
 def latency(
-    by: Annotated[str, typer.Option(help="stage,cause,dataset,subscriber,day")] = "stage,cause,dataset,subscriber",
+    by: Annotated[str, typer.Option(help="stage,cause,provider,dataset,subscriber,day")] = "stage,cause,dataset,subscriber",
     stage: Annotated[str, typer.Option(help="一个环节，或 exchange / one stage, or exchange")] = "",
     cause: Annotated[str, typer.Option(help="live | snapshot | resend | replay")] = "live",
     dataset: Dataset = "", subscriber: Subscriber = "", since: Day = None, until: Day = None,
@@ -120,16 +124,16 @@ def latency(
 ) -> None:
     """时延分位数（毫秒）：处理时刻减到达时刻 / Latency quantiles in ms: handled less arrived."""
     first, last = _days(since, until)
-    dimensions = [word.strip() for word in by.split(",") if word.strip()]
+    headings = _headings(by)
     with _client(home) as client:
-        found = client.latency(first, last, by=dimensions, stage=stage, cause=cause, dataset=dataset, subscriber=subscriber)
-    print_rows(found["rows"], _headings(dimensions) | {"records": _COUNTS["records"]} | _MILLISECONDS, output)
+        found = client.latency(first, last, by=tuple(headings), stage=stage, cause=cause, dataset=dataset, subscriber=subscriber)
+    print_rows([row.model_dump() for row in found.rows], headings | _RECORDS | _MILLISECONDS, output)
 
 
 def _client(home: Home) -> "LedgerClient":
     from ledger.client import LedgerClient
 
-    return LedgerClient(f"http://{ledger_address(home_directory(home))}")
+    return LedgerClient(ledger_address(home_directory(home)))
 
 
 def _days(since: datetime | None, until: datetime | None) -> tuple[date, date]:
@@ -142,41 +146,42 @@ def _days(since: datetime | None, until: datetime | None) -> tuple[date, date]:
     return first, last
 
 
-def _headings(dimensions: Sequence[str]) -> dict[str, Text]:
-    unknown = [word for word in dimensions if word not in _GROUPS]
+def _headings(by: str) -> dict[str, Text]:
+    words = [word.strip() for word in by.split(",") if word.strip()]
+    unknown = [word for word in words if word not in _GROUPS]
     if unknown:
         known = ", ".join(_GROUPS)
         raise typer.BadParameter(str(Text(f"没有维度 {unknown[0]}；可用：{known}", f"no dimension {unknown[0]}; there are: {known}")),
                                  param_hint="--by")
-    return {word: _GROUPS[word] for word in dimensions}
+    return {word: _GROUPS[word] for word in words}
 
 
-def _windows(rows: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+def _windows(rows: "Iterable[Peak]") -> Iterator[dict[str, Any]]:
     for row in rows:
-        for window in ("second", "minute", "hour", "day"):
-            yield {"name": row["name"] or "*", "window": window} | row[window]
+        for name, window in (("second", row.second), ("minute", row.minute), ("hour", row.hour), ("day", row.day)):
+            yield {"name": row.name or "*", "window": name} | window.model_dump()
 
 
-def _books(found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _books(found: "Books") -> Iterator[dict[str, Any]]:
     """The three books in one form: what came, what is accounted for, and the difference."""
-    for row in found["raw"]:
-        yield _book("raw", row["provider"], row, row["counted"], row["arrived"])
-    for row in found["datasets"]:
-        told = row["cleaned"] + row["duplicate"] + row["superseded"] + row["quarantined"]
-        yield _book("clean", row["dataset"], row, row["arrived"], told)
-    for row in found["subscriptions"]:
-        told = sum(row[name] for name in ("delivered", "returned_up", "returned_down", "held_back", "quarantined"))
-        yield _book("route", row["subscription"], row, row["cleaned"], told)
+    for raw in found.raw:
+        yield _book("raw", raw.provider, raw, raw.counted, raw.arrived) | {"in_flight": raw.in_flight}
+    for clean in found.datasets:
+        told = clean.cleaned + clean.duplicate + clean.superseded + clean.quarantined
+        yield _book("clean", clean.dataset, clean, clean.arrived, told)
+    for route in found.subscriptions:
+        told = route.delivered + route.returned_up + route.returned_down + route.held_back + route.quarantined
+        yield _book("route", route.subscription, route, route.cleaned, told) | {"in_flight": route.in_flight}
 
 
-def _book(book: str, name: str, row: Mapping[str, Any], came: int, told: int) -> dict[str, Any]:
-    return {"book": book, "name": name, "hour": row["hour"], "came": came, "told": told, "in_flight": row.get("in_flight", 0),
-            "difference": row["difference"], "state": row["state"]}
+def _book(book: str, name: str, row: "RawBook | DatasetBook | SubscriptionBook", came: int, told: int) -> dict[str, Any]:
+    return {"book": book, "name": name, "hour": row.hour, "came": came, "told": told, "in_flight": 0,
+            "difference": row.difference, "state": row.state}
 
 
-def _in_words(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _in_words(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [row | {"state": str(_STATES[row["state"]])} for row in rows]
 
 
-def _span(found: Mapping[str, Any]) -> str:
-    return str(found["from"]) if found["from"] == found["to"] else f"{found['from']} … {found['to']}"
+def _span(found: "Volume | Books") -> str:
+    return found.first if found.first == found.last else f"{found.first} … {found.last}"

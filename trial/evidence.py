@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from schemas.control import Plan
@@ -25,8 +25,11 @@ _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 class Evidence:
     """Reads lanes for the oracle, noting on the way which acknowledged sends it met; then compares the tables."""
 
-    def __init__(self, settings: KafkaSettings, plan: Plan, acknowledged: Counter[bytes]) -> None:
+    def __init__(self, settings: KafkaSettings, plan: Plan, acknowledged: Counter[bytes], alive: Callable[[], None]) -> None:
+        """`alive` is called now and then, and raises when nobody wants to know any more."""
         self._settings = settings
+        self._alive = alive
+        self.read = 0
         self._plan = plan
         self._acknowledged = acknowledged
         self._met: Counter[bytes] = Counter()
@@ -35,6 +38,9 @@ class Evidence:
         """Every record of a lane, committed, to its end."""
         watched = self._acknowledged if lane.startswith("raw.") else None
         for record in read_all(self._settings, [lane]):
+            if not self.read % 1000:
+                self._alive()
+            self.read += 1
             if watched is not None:
                 digest = send_digest(record.key, record.value)
                 if digest in watched:

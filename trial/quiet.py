@@ -4,12 +4,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 
-import sqlalchemy as sa
-
 from schemas.control import Plan
 from schemas.errors import RetryError
 from schemas.names import TALLIES
 from schemas.text import Text
+from trial.city.registers import stored_positions
 from trial.running import RunningCity
 from wire.reading import LaneReader, Place, committed, ends, read_all
 
@@ -40,7 +39,7 @@ class Deletes:
 
 
 class Quiet:
-    """Waits for the end of the exchange. What it still waits for can be read from `waiting_for`."""
+    """Waits for the end of the exchange. What it waits for now can be read from `waiting_for`."""
 
     def __init__(self, city: RunningCity, plan: Plan, recorded: Callable[[Mapping[Place, int]], bool]) -> None:
         self._city = city
@@ -48,7 +47,7 @@ class Quiet:
         self._raw = sorted(lane for lane in plan.lanes if lane.startswith("raw."))
         self._clean = sorted(lane for lane in plan.lanes if lane.startswith("clean."))
         self._recorded = recorded
-        self.waiting_for = Text("部门的更改", "the departments' changes")
+        self.waiting_for: Text | None = None
 
     def wait(self, deletes: Deletes, expected: int, stop: threading.Event, patience: float) -> None:
         """Return when all is quiet; a RetryError names what did not come to rest in time."""
@@ -89,16 +88,7 @@ class Quiet:
 
     def _stored(self) -> bool:
         """Whether the sinks have stored everything of the inbox."""
-        engine = sa.create_engine(self._city.postgres.url("police"), hide_parameters=True)
-        try:
-            with engine.connect() as connection:
-                rows = connection.execute(sa.text("SELECT lane, lane_partition, min(next_offset) FROM shutong_positions "
-                                                  "GROUP BY lane, lane_partition")).all()
-        except sa.exc.ProgrammingError:
-            return False
-        finally:
-            engine.dispose()
-        stored = {(lane, partition): offset for lane, partition, offset in rows}
+        stored = stored_positions(self._city.postgres, "police")
         goal = ends(self._settings, ["deliver.police"], stable=True)
         return all(stored.get(place, 0) >= end for place, end in goal.items())
 

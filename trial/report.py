@@ -63,7 +63,7 @@ class Report:
         nothing_wrong = not any(getattr(self, name) for name in _WRONG)
         return nothing_wrong and self.published > 0 and self.books_balanced and self.ledger_equals_count
 
-    def shown(self, problems: list[str]) -> RenderableType:
+    def shown(self, problems: list[str], memory: int = 0) -> RenderableType:
         """The table a person sees, with whatever is wrong below it."""
         table = Table(title=str(Text("演练报告", "Report of the rehearsal")), title_justify="left", header_style="bold")
         table.add_column(str(Text("项目", "item")))
@@ -81,4 +81,6 @@ class Report:
         table.add_row(str(Text("延迟 p50／p99（毫秒）", "latency p50 / p99 (ms)")),
                       f"{self.latency_ms['p50']:,} / {self.latency_ms['p99']:,}")
         table.add_row(str(Text("用时（秒）", "seconds")), f"{self.seconds:,.1f}")
+        if memory:
+            table.add_row(str(Text("全部进程内存最高（MB）", "most memory of all processes (MB)")), f"{memory / 1e6:,.0f}")
         return Group(table, *(f"✗ {problem}" for problem in problems))

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from trial.city.dirt import DirtyPopulation
+from trial.city.dirt import DIRT, DirtyPopulation
 from trial.city.places import villages
 from trial.city.postgres import LocalPostgres
 from trial.city.registers import Register, village_rows
@@ -69,10 +69,13 @@ class Traffic:
         self._wanted = sizes.updates + sizes.deletes + 64
         self._turns: Iterator[int] = itertools.count()
 
-    @property
-    def dirt(self) -> Counter[str]:
-        """How many rows of each kind of dirt the population register got."""
-        return self._people.counts
+    def expected(self) -> dict[str, int]:
+        """What must come of the population register's changes, in numbers: each is one event with one fate."""
+        dirt = self._people.counts
+        spoiled = {fate: sum(dirt[kind.name] for kind in DIRT if kind.fate == fate) for fate in ("fixed", "rejected")}
+        changes = sum(self.done[what] for what in ("snapshot", "inserts", "updates", "deletes"))
+        return {"published": changes, "fixed": spoiled["fixed"], "duplicate": 0,
+                "quarantined": spoiled["rejected"] + self.done["spoiled updates"]}
 
     def stranger(self) -> Resident:
         """A clean resident that is in no table, for the department's own program."""
@@ -130,7 +133,7 @@ class Traffic:
     def _drawn(self, count: int) -> Iterator[Resident]:
         for _ in range(count):
             row, dirt = self._people.draw()
-            if dirt is None and len(self._fresh) < self._wanted:
+            if dirt is None and self.phase == "snapshot" and len(self._fresh) < self._wanted:
                 self._fresh.append((row.resident_id, row.status))
             yield row
 

@@ -34,6 +34,8 @@ class View:
         self._last: tuple[float, Mapping[str, int]] = (self._began, {})
         self._rates: dict[str, float] = {}
         self._next_line = 0.0
+        self._waiting: Text | None = None
+        self._waited = self._began
         self._live = Live(console=self.console, auto_refresh=False, transient=True) if self.console.is_terminal else None
 
     def watch(self, counts: Callable[[], Mapping[str, int]]) -> None:
@@ -44,6 +46,12 @@ class View:
     def elapsed(self) -> float:
         """Seconds since the view was made."""
         return time.monotonic() - self._began
+
+    def wait(self, what: Text | None) -> None:
+        """What is being waited for now; None: nothing in particular."""
+        if what != self._waiting:
+            self._waiting, self._waited = what, time.monotonic()
+            self._next_line = 0.0
 
     def say(self, name: str, what: Text) -> None:
         """One line of what happens."""
@@ -66,7 +74,7 @@ class View:
         elif now >= self._next_line and counts:
             self._next_line = now + 10
             told = "  ".join(f"{title} {counts.get(stage, 0):,}" for stage, title in _STAGES.items())
-            self.console.print(f"{now - self._began:6.1f} s  {told}", markup=False, soft_wrap=True)
+            self.console.print(f"{now - self._began:6.1f} s  {told}  {self._doing(counts)}", markup=False, soft_wrap=True)
 
     def _shown(self, counts: Mapping[str, int]) -> RenderableType:
         table = Table(title=str(Text("数通演练：六安市", "shutong rehearsal: the city of Lu'an")), title_justify="left")
@@ -74,7 +82,13 @@ class View:
             table.add_column(str(heading), justify="left" if heading.en == "stage" else "right")
         for stage, title in _STAGES.items():
             table.add_row(str(title), f"{counts.get(stage, 0):,}", f"{max(self._rates.get(stage, 0), 0):,.0f}")
-        return Group(table, self._eta(counts), *self._lines)
+        return Group(table, self._doing(counts), *self._lines)
+
+    def _doing(self, counts: Mapping[str, int]) -> str:
+        if self._waiting is None:
+            return self._eta(counts)
+        seconds = time.monotonic() - self._waited
+        return str(Text(f"正在等待：{self._waiting.zh}（{seconds:.0f} 秒）", f"waiting for {self._waiting.en} ({seconds:.0f} s)"))
 
     def _eta(self, counts: Mapping[str, int]) -> str:
         left, rate = self._expected - counts.get("arrived", 0), self._rates.get("arrived", 0)

@@ -15,7 +15,7 @@ from trial.city.places import CITY, Village
 from trial.city.postgres import LocalPostgres
 from trial.city.residents import Resident
 
-__all__ = ["RESIDENTS", "TABLES", "VILLAGES", "Register", "read_table", "village_rows"]
+__all__ = ["RESIDENTS", "TABLES", "VILLAGES", "Register", "read_table", "stored_positions", "village_rows"]
 
 _TABLE_OF_VILLAGES = """
 CREATE TABLE IF NOT EXISTS village (
@@ -103,3 +103,17 @@ def read_table(server: LocalPostgres, database: str, table: str) -> Iterator[dic
                 yield dict(row)
     finally:
         engine.dispose()
+
+
+def stored_positions(server: LocalPostgres, database: str) -> dict[tuple[str, int], int]:
+    """Up to where the sinks of a database have stored each partition they read; the slowest of them counts."""
+    engine = sa.create_engine(server.url(database), hide_parameters=True)
+    try:
+        with engine.connect() as connection:
+            rows = connection.execute(sa.text("SELECT lane, lane_partition, min(next_offset) FROM shutong_positions "
+                                              "GROUP BY lane, lane_partition")).all()
+    except sa.exc.ProgrammingError:
+        return {}
+    finally:
+        engine.dispose()
+    return {(lane, partition): offset for lane, partition, offset in rows}

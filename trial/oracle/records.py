@@ -52,6 +52,12 @@ class Problems:
         if self._told[kind] <= _EXAMPLES:
             self.examples.append(f"{kind}: {example}")
 
+    def merge(self, other: "Problems") -> None:
+        """Take over what another inquiry found."""
+        self.counts.update(other.counts)
+        self._told.update(other._told)
+        self.examples += other.examples
+
 
 class Order:
     """Whether positions of each stream rise within each partition."""

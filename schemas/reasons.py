@@ -1,0 +1,51 @@
+"""Why the bus itself turns an event away, before or beyond the rules of its dataset: each reason code in words.
+
+The reasons of rules stand with the rules. A test holds that every code the streams give has its words here.
+"""
+
+from typing import NamedTuple
+
+from schemas.text import Text
+
+__all__ = ["BUS_REASONS", "Reason"]
+
+
+class Reason(NamedTuple):
+    """What is wrong, and what the provider can do."""
+
+    problem: Text
+    advice: Text
+
+
+BUS_REASONS: dict[str, Reason] = {
+    "undecodable": Reason(
+        Text("字节无法按其模式解码", "the bytes cannot be decoded by their schema"),
+        Text("按登记的模式重新编码后再发布", "encode with the registered schema and publish again")),
+    "unknown_schema": Reason(
+        Text("方案里没有这个模式号", "the plan has no such schema id"),
+        Text("用 shutong apply 登记该数据资源，或改用已登记的模式号", "register the dataset with shutong apply, or use a registered id")),
+    "foreign_schema": Reason(
+        Text("模式属于另一个提供方", "the schema belongs to another provider"),
+        Text("只在自己的原始通道上发布自己的数据资源", "publish your own datasets on your own raw lane only")),
+    "foreign_stream": Reason(
+        Text("写入流没有登记在这个提供方名下", "the stream is not registered to this provider"),
+        Text("把写入流加入部门的 streams 并执行 shutong apply", "add the stream to the department's streams and run shutong apply")),
+    "key_mismatch": Reason(
+        Text("Kafka 键与由记录算出的键不同", "the Kafka key is not the key computed from the row"),
+        Text("键写作 <数据资源>/<主键>，主键取自记录本身", "write the key as <dataset>/<record key>, taken from the row itself")),
+    "key_not_canonical": Reason(
+        Text("主键字段不是规范写法，不能代为改正", "a key field is not in canonical form, and is not changed for you"),
+        Text("在发布前改成建议值", "send the proposed value")),
+    "row_missing": Reason(
+        Text("新增、修改或读取事件没有记录", "a create, update or read event has no row"),
+        Text("补上 row，或改用 op = d", "fill in `row`, or send op = d")),
+    "row_unexpected": Reason(
+        Text("删除或标记事件带了记录", "a delete or a marker carries a row"),
+        Text("删除时把原记录放在 before", "put the old record of a delete into `before`")),
+    "position_jump": Reason(
+        Text("写入流的位置一次跳得过远", "the position of the stream jumps too far"),
+        Text("检查 seq；重新编号时把 epoch 加一", "check seq; raise epoch when the numbering starts anew")),
+    "too_large": Reason(
+        Text("超过通道的大小上限", "larger than its lane allows"),
+        Text("缩小记录，大附件改存链接", "make the record smaller; store large attachments elsewhere")),
+}

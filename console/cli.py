@@ -2,7 +2,9 @@
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,12 +18,14 @@ from console.commands.quarantine import quarantine_app
 from console.commands.tail import tail
 from console.commands.trying import demo
 from console.output import print_error
-from schemas.errors import BusError, HaltError
+from schemas.errors import BusError, HaltError, RejectError
 from schemas.text import Text, set_language
 
 __all__ = ["app", "main"]
 
-FAILED = 1
+FAILED, USAGE = 1, 2
+#: Codes of a RejectError that mean the command itself was put wrongly.
+_ASKED_WRONGLY = ("usage", "bad_question")
 
 app = typer.Typer(name="shutong", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False,
                   help="数通：市级数据交换总线 / shutong: the municipal data exchange bus")
@@ -45,15 +49,31 @@ app.add_typer(ledger_app, name="ledger")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command and exit with its code. A bus error is printed with its advice, never as a traceback."""
+    """Run one command and exit with its code. An error is printed with its advice, never as a traceback."""
     try:
         app(args=list(arguments) if arguments is not None else None, prog_name="shutong")
+    except RejectError as error:
+        print_error(error)
+        sys.exit(USAGE if error.code in _ASKED_WRONGLY else FAILED)
     except BusError as error:
         print_error(error)
         sys.exit(FAILED)
     except ValidationError as error:
         print_error(_bad_settings(error))
         sys.exit(FAILED)
+    except Exception as error:
+        print_error(_unexpected(error))
+        sys.exit(FAILED)
+
+
+def _unexpected(error: Exception) -> HaltError:
+    """What nobody foresaw: its kind and place. Not its text, which may hold somebody's data."""
+    at = traceback.extract_tb(error.__traceback__)[-1]
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else ""
+    where = f"{type(error).__name__}{f' ({reason})' if reason else ''}, {Path(at.filename).name}:{at.lineno}"
+    return HaltError(Text(f"意外错误：{where}", f"an unexpected error: {where}"),
+                     advice=Text("检查磁盘空间和权限后重试；仍然出现时请连同此行报告",
+                                 "check disk and rights and try again; if it stays, report this line"))
 
 
 def _bad_settings(error: ValidationError) -> HaltError:

@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import secrets
+import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +21,7 @@ from console.supervisor import Program, Supervisor, python
 from governance.apply import Applied, apply, password_file, settle
 from schemas.errors import HaltError
 from schemas.text import Text
-from trial.kafka import ADMIN, LocalKafka
+from trial.kafka import ADMIN, LocalKafka, jars
 from wire.probe import wait_for_kafka
 from wire.secret import write_secret
 from wire.settings import KafkaSettings
@@ -50,6 +51,7 @@ class LocalBus:
         self._told = told
         self._kafka = None if os.environ.get("SHUTONG_BOOTSTRAP") else LocalKafka(self.home / "kafka", die_with_parent=True)
         self._lock: int | None = None
+        self._fetching = False
         self.supervisor = Supervisor(self.home / "logs", told)
 
     @property
@@ -68,12 +70,33 @@ class LocalBus:
             write_secret(path, SecretStr(secrets.token_hex(32)))
         return path
 
+    def lend(self, environment: Mapping[str, str]) -> None:
+        """What `connect` finds in its environment besides: known once the departments' databases run."""
+        self._connect_environment = dict(environment)
+
+    def take_home(self) -> None:
+        """Make the home ours: a HaltError when a bus runs there, or where it cannot be, or when a port is taken."""
+        if self._lock is not None:
+            return
+        try:
+            self._lock = _lock(self.home)
+        except OSError as error:
+            raise HaltError(Text(f"目录 {self.home} 不可用（{error.strerror}）",
+                                 f"the directory {self.home} is of no use ({error.strerror})"),
+                            advice=Text("检查路径、权限和磁盘空间，或用 --home 换一个目录",
+                                        "check path, rights and disk, or choose another directory with --home")) from None
+        for name, address in self.addresses.items():
+            _check_free(name, address)
+
     def start_kafka(self) -> None:
         """Take the home, start the broker (or wait for the one that is configured), leave word for other terminals."""
-        self._take_home()
+        self.take_home()
         if self._kafka is not None:
+            jars.fetch(progress=self._fetched)
             self._told("kafka", Text("正在启动 Apache Kafka", "starting Apache Kafka"))
             self._kafka.start()
+        else:
+            self._told("kafka", Text(f"等待 {self.admin.bootstrap} 应答", f"waiting for {self.admin.bootstrap} to answer"))
         wait_for_kafka(self.admin)
         remember(self.home, self._client(ADMIN), self.addresses["ledger"], self.addresses["serve"])
         self._told("kafka", Text(f"在 {self.admin.bootstrap}", f"at {self.admin.bootstrap}"))
@@ -109,12 +132,18 @@ class LocalBus:
         """Clear `new` of lanes the workers have committed on; the lanes that are still new."""
         return settle(self.admin)
 
-    def stop(self) -> None:
-        """Stop the processes, then the broker, and give the home back."""
+    def end_processes(self) -> None:
+        """Stop the processes, then the broker; the home stays ours."""
         self.supervisor.stop()
+        if self._lock is None:
+            return
         if self._kafka is not None and self._kafka.running:
             self._kafka.stop()
         (self.home / CONNECTION).unlink(missing_ok=True)
+
+    def stop(self) -> None:
+        """Stop the processes, then the broker, and give the home back. Touches nothing in a home that is not ours."""
+        self.end_processes()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -135,22 +164,42 @@ class LocalBus:
         folder = self.home / "kafka" / "secrets" if role == ADMIN else self.secrets
         return known | {"kafka_user": user, "kafka_password_file": str(password_file(folder, role))}
 
-    def _take_home(self) -> None:
-        if self._lock is not None:
+    def _fetched(self, done: int, total: int) -> None:
+        """Tell of a first fetch now and then; a full cache is not worth a word."""
+        if (done < total and not done % 8) or (done == total and self._fetching):
+            self._told("kafka", Text(f"正在取得 Apache Kafka：{done}/{total} 个文件", f"fetching Apache Kafka: {done} of {total} files"))
+        self._fetching = done < total
+
+
+def _lock(home: Path) -> int:
+    """The lock of a home, with our pid in it."""
+    home.mkdir(parents=True, exist_ok=True)
+    lock = os.open(home / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        pid = running_pid(home)
+        raise HaltError(Text(f"{home} 下已有一个总线在运行（进程 {pid}）", f"a bus already runs under {home} (pid {pid})"),
+                        advice=Text("先执行 shutong down，或用 --home 换一个目录",
+                                    "run shutong down first, or choose another directory with --home")) from None
+    os.truncate(lock, 0)
+    os.write(lock, json.dumps({"pid": os.getpid()}).encode())
+    return lock
+
+
+def _check_free(name: str, address: str) -> None:
+    """A HaltError when something else listens there: a child that cannot would only be restarted for ever."""
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_server((host.strip("[]"), int(port))):
             return
-        self.home.mkdir(parents=True, exist_ok=True)
-        lock = os.open(self.home / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            pid = running_pid(self.home)
-            raise HaltError(Text(f"{self.home} 下已有一个总线在运行（进程 {pid}）", f"a bus already runs under {self.home} (pid {pid})"),
-                            advice=Text("先执行 shutong down，或用 --home 换一个目录",
-                                        "run shutong down first, or choose another directory with --home")) from None
-        os.truncate(lock, 0)
-        os.write(lock, json.dumps({"pid": os.getpid()}).encode())
-        self._lock = lock
+    except (OSError, ValueError, OverflowError) as error:
+        why = getattr(error, "strerror", None) or "host:port"
+        variable = f"SHUTONG_{name.upper()}_ADDRESS"
+        raise HaltError(Text(f"{name} 的地址 {address} 不能用（{why}）", f"the address {address} of {name} cannot be had ({why})"),
+                        advice=Text(f"停止占用它的程序，或用 {variable} 换一个地址",
+                                    f"stop the program that has it, or choose another with {variable}")) from None
 
 
 def running_pid(home: Path) -> int | None:

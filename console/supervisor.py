@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from schemas.text import Text
-from streams.transport.exits import FENCED, HALTED
+from streams.transport.exits import FENCED, HALTED, MEANING
 from trial.kafka.leash import spawn
 
 __all__ = ["Program", "Supervisor", "python"]
@@ -128,8 +128,10 @@ class Supervisor:
         wait = _LONGEST_DELAY if code in _SLOW_RESTART else child.delay
         child.delay = min(child.delay * 2, _LONGEST_DELAY)
         child.due = now + wait
-        how = signal.Signals(-code).name if code < 0 else str(code)
-        self._told(child.program.name, Text(f"结束了（{how}），{wait:.1f} 秒后重启", f"ended ({how}), restarts in {wait:.1f} s"))
+        log = self._logs / f"{child.program.name}.log"
+        how = Text(*[signal.Signals(-code).name] * 2) if code < 0 else MEANING.get(code, Text(str(code), str(code)))
+        self._told(child.program.name, Text(f"结束了（{how.zh}），{wait:.1f} 秒后重启；日志 {log}",
+                                            f"ended ({how.en}), restarts in {wait:.1f} s; log {log}"))
 
 
 def _end(process: subprocess.Popen[bytes] | None, deadline: float) -> None:

@@ -4,20 +4,27 @@ import os
 import signal
 import threading
 import time
-from datetime import datetime
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
-import psutil
 import typer
 
 from console.connection import home_directory
 from console.context import Home, Output
 from console.machine import LocalBus, running_pid
-from console.output import Format, print_note, print_rows
+from console.output import Format, print_error, print_note, print_rows
 from console.running import run_process
-from schemas.errors import HaltError
+from console.watch import process_rows, reports_of
+from schemas.errors import HaltError, RetryError
 from schemas.text import Text
+
+_STATUS = {"program": Text("进程", "process"), "pid": Text("进程号", "pid"), "since": Text("启动时间", "since"),
+           "memory_mb": Text("内存 MB", "memory MB"), "cpu_seconds": Text("CPU 秒", "CPU seconds"), "state": Text("状态", "state"),
+           "lag_records": Text("积压条数", "lag records"), "lag_seconds": Text("积压秒数", "lag seconds")}
+_SETTLE_EVERY = 5.0
+#: Where they listen unless SHUTONG_LEDGER_ADDRESS or SHUTONG_SERVE_ADDRESS says otherwise.
+_ADDRESSES = {"ledger": "127.0.0.1:8701", "serve": "127.0.0.1:8700"}
 
 __all__ = ["connect", "down", "serve", "status", "up", "worker"]
 
@@ -47,24 +54,55 @@ def serve() -> None:
 
 
 def up(home: Home = None,
-       city: Annotated[Path | None, typer.Option(help="城市目录；默认演示城市 / city directory; the trial city by default")] = None,
+       city: Annotated[Path | None, typer.Option(help="城市目录；默认演示城市 / city directory; the trial city by default",
+                                                 exists=True, file_okay=False)] = None,
        workers: Annotated[int, typer.Option(min=1, max=16, help="工作进程数 / number of workers")] = 2) -> None:
     """在本机启动整个总线并保持运行 / Start a whole bus on this machine and keep it running."""
+    where = home_directory(home)
+    over = _on_signals()
+    try:
+        with LocalBus(where, _tell, ledger=_address("ledger"), serve=_address("serve"), workers=workers) as bus:
+            _run(bus, where, city, over)
+    except KeyboardInterrupt:
+        print_note(Text("已停止", "stopped"))
+
+
+def _run(bus: LocalBus, where: Path, city: Path | None, over: threading.Event) -> None:
+    """From nothing to a running bus, and on until a signal; the departments' databases end after the processes."""
     from trial.city.home import trial_departments
     from trial.city.luan import DIRECTORY
 
-    where = home_directory(home)
-    over = _on_signals()
-    with trial_departments(where, wanted=city is None) as environment, \
-            LocalBus(where, _tell, workers=workers, environment=environment) as bus:
-        bus.start_kafka()
-        bus.apply(city or DIRECTORY)
-        bus.start_processes()
-        _announce(bus, where)
-        waiting = True
-        while not over.wait(5):
-            waiting = bool(waiting and bus.settle())
-        print_note(Text("正在停止", "stopping"))
+    try:
+        bus.take_home()
+        with trial_departments(where, wanted=city is None) as environment:
+            bus.lend(environment)
+            try:
+                bus.start_kafka()
+                bus.apply(city or DIRECTORY)
+                bus.start_processes()
+                _announce(bus, where)
+                waiting = True
+                while not over.wait(_SETTLE_EVERY if waiting else None):
+                    waiting = _settle(bus)
+            finally:
+                over.set()
+                print_note(Text("正在停止", "stopping"))
+                bus.end_processes()
+    finally:
+        over.set()
+
+
+def _address(name: str) -> str:
+    return os.environ.get(f"SHUTONG_{name.upper()}_ADDRESS") or _ADDRESSES[name]
+
+
+def _settle(bus: LocalBus) -> bool:
+    """Clear `new` where the workers have begun; whether some lane is still new. Kafka being away now is no reason to end."""
+    try:
+        return bool(bus.settle())
+    except RetryError as error:
+        print_error(error)
+        return True
 
 
 def down(home: Home = None) -> None:
@@ -85,31 +123,17 @@ def down(home: Home = None) -> None:
 
 
 def status(home: Home = None, output: Output = Format.table) -> None:
-    """显示本机总线的各个进程 / Show the processes of the bus on this machine."""
-    pid = running_pid(home_directory(home))
+    """显示本机总线的各个进程与积压 / Show the processes of the bus on this machine, and their lag."""
+    where = home_directory(home)
+    pid = running_pid(where)
     if pid is None:
-        print_note(Text("没有正在运行的总线；用 shutong up 启动", "no bus is running; start one with shutong up"))
+        print_note(Text(f"{where} 下没有正在运行的总线；用 shutong up 启动", f"no bus runs under {where}; start one with shutong up"))
         raise typer.Exit(1)
-    rows = [_row(process) for process in [psutil.Process(pid), *psutil.Process(pid).children()]]
-    print_rows(rows, {"pid": Text("进程号", "pid"), "program": Text("进程", "process"), "since": Text("启动时间", "since"),
-                      "memory_mb": Text("内存 MB", "memory MB"), "cpu_seconds": Text("CPU 秒", "CPU seconds")}, output)
-
-
-def _row(process: psutil.Process) -> dict[str, object]:
-    times = process.cpu_times()
-    return {"pid": process.pid, "program": _program(process.cmdline()), "memory_mb": round(process.memory_info().rss / 1e6),
-            "since": datetime.fromtimestamp(process.create_time()).isoformat(" ", "seconds"),
-            "cpu_seconds": round(times.user + times.system, 1)}
-
-
-def _program(command: list[str]) -> str:
-    if "kafka.Kafka" in command:
-        return "kafka"
-    if any("postgres" in part for part in command[:1]):
-        return "postgresql"
-    if "console" in command:
-        return " ".join(part for part in command[command.index("console") + 1:])
-    return "up"
+    rows = process_rows(pid)
+    reports = reports_of(where)
+    for row in rows:
+        row |= reports.get(str(row["program"]), {})
+    print_rows(rows, _STATUS, output)
 
 
 def _announce(bus: LocalBus, home: Path) -> None:
@@ -121,9 +145,16 @@ def _announce(bus: LocalBus, home: Path) -> None:
 
 
 def _on_signals() -> threading.Event:
+    """Set by the first SIGINT, SIGTERM or SIGHUP, which also ends whatever is being waited for; later ones change nothing."""
     over = threading.Event()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        if not over.is_set():
+            over.set()
+            raise KeyboardInterrupt
+
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(each, lambda number, frame: over.set())
+        signal.signal(each, end)
     return over
 
 

@@ -23,6 +23,8 @@ State = Literal["balanced", "open", "partial", "imbalanced"]
 
 #: Seconds after its last movement in which a difference of an hour may still be one of reading, not of counting.
 QUIET = 30.0
+#: The same once recorder and auditor have looked and found nothing more: a little longer than from one look to the next.
+SETTLED_QUIET = 5.0
 
 InFlight = Mapping[tuple[str, int], int]
 
@@ -41,9 +43,8 @@ class Horizon:
 
     def final(self, hour: int) -> bool:
         """Whether the figures of an hour can be held against each other."""
-        if self.settled:
-            return True
-        return not self.lagging and all(self.now - moved.get(hour, 0.0) > QUIET for moved in self.moved)
+        quiet = SETTLED_QUIET if self.settled else QUIET
+        return not self.lagging and all(self.now - moved.get(hour, 0.0) > quiet for moved in self.moved)
 
 
 def books(store: Store, period: Period, horizon: Horizon) -> Json:
@@ -78,7 +79,7 @@ def _raw(rows: Sequence[Json], datasets: Sequence[Json], horizon: Horizon, span:
     for row in rows:
         counted[Names.provider_of(row["lane"]), row["hour"]] += row["records"]
     for row in datasets:
-        arrived[row["dept"], row["hour"]] += row["arrived"]
+        arrived[row["provider"], row["hour"]] += row["arrived"]
     flying = {key: records for key, records in horizon.raw_in_flight.items() if span[0] <= key[1] < span[1]}
     found: list[Json] = []
     for provider, hour in sorted({*counted, *arrived, *flying}):

@@ -131,9 +131,9 @@ class LedgerClient:
     def _away(self, why: str) -> RetryError:
         return RetryError(
             Text(f"账本 {self._address} 没有应答（{why}）", f"the ledger at {self._address} does not answer ({why})"),
-            advice=Text("检查 shutong ledger run 是否在运行，地址是否与 SHUTONG_LEDGER_ADDRESS 一致；"
+            advice=Text("检查 shutong ledger 是否在运行，地址是否与 SHUTONG_LEDGER_ADDRESS 一致；"
                         "刚启动时稍等几秒，否则查看 logs/ledger.log",
-                        "check that shutong ledger run runs, at the address in SHUTONG_LEDGER_ADDRESS; "
+                        "check that shutong ledger runs, at the address in SHUTONG_LEDGER_ADDRESS; "
                         "wait some seconds after a start, else read logs/ledger.log"),
         )  # fmt: skip
 

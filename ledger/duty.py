@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from schemas.errors import RetryError
+from schemas.errors import BusError, RetryError
 
 __all__ = ["Duty", "DutyStatus"]
 
@@ -75,7 +75,7 @@ class Duty:
         except BaseException as error:
             self.error = error
             self.status = DutyStatus("halted", str(error), time.time())
-            log.error("%s: stopped: %s", self.name, error)
+            log.error("%s: stopped: %s", self.name, error, exc_info=None if isinstance(error, BusError) else error)
         finally:
             self._over()
 

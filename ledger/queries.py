@@ -17,7 +17,7 @@ from ledger.store import Store, statement
 __all__ = ["DIMENSIONS", "EXCHANGE", "SCOPES", "Filter", "Period", "latency", "peaks", "per_minute", "stages_of", "volume"]
 
 EXCHANGE = ("delivered", "returned_up", "returned_down")
-DIMENSIONS = ("stage", "cause", "dataset", "subscriber", "day", "hour")
+DIMENSIONS = ("stage", "cause", "provider", "dataset", "subscriber", "day", "hour", "minute")
 SCOPES = ("all", "dataset", "subscriber")
 WIDTHS = ("second", "minute", "hour", "day")
 
@@ -45,6 +45,7 @@ class Filter:
 
     stages: tuple[str, ...] = ()
     causes: tuple[str, ...] = ()
+    provider: str = ""
     dataset: str = ""
     subscriber: str = ""
 
@@ -54,11 +55,12 @@ class Filter:
         for column, words in (("stage", self.stages), ("cause", self.causes)):
             if words:
                 parts.append(f"{column} IN ({', '.join(repr(word) for word in words)})")
-        parts += [f"{column} = {{{column}:String}}" for column in ("dataset", "subscriber") if getattr(self, column)]
+        columns = {"provider": "dept", "dataset": "dataset", "subscriber": "subscriber"}
+        parts += [f"{column} = {{{word}:String}}" for word, column in columns.items() if getattr(self, word)]
         return " AND ".join(parts)
 
     def bound(self) -> Json:
-        return {"dataset": self.dataset, "subscriber": self.subscriber}
+        return {"provider": self.provider, "dataset": self.dataset, "subscriber": self.subscriber}
 
 
 def stages_of(word: str) -> tuple[str, ...]:
@@ -71,6 +73,8 @@ def _grouped(store: Store, period: Period, by: Sequence[str], chosen: Filter, su
     start, end = bounds(period.first, period.last)
     behind = period.last + timedelta(days=1)
     cut = max(min(shanghai.today() - timedelta(days=fresh_days - 1), behind), period.first) if fresh_days else behind
+    if "minute" in by:
+        cut = period.first
     sql = statement("routes").substitute(
         dims=", ".join(by) or "1", group=f"GROUP BY {', '.join(by)} ORDER BY {', '.join(by)}" if by else "",
         sums=sums, condition=chosen.condition(), hourly="1" if "hour" in by else "0",
@@ -80,8 +84,8 @@ def _grouped(store: Store, period: Period, by: Sequence[str], chosen: Filter, su
 
 
 def volume(store: Store, period: Period, by: Sequence[str], chosen: Filter) -> Json:
-    """Records, bytes and repaired records by the dimensions asked for; and the headline. Hours have records only."""
-    sums = _RECORDS + ("" if "hour" in by else ", sum(r.bytes) AS bytes, sum(r.fixed) AS fixed")
+    """Records, bytes and repaired records by the dimensions asked for; and the headline. Hours and minutes have records only."""
+    sums = _RECORDS + ("" if {"hour", "minute"} & set(by) else ", sum(r.bytes) AS bytes, sum(r.fixed) AS fixed")
     rows = [_shown(row) for row in _grouped(store, period, by, chosen, sums, _FRESH_DAYS) if row["records"]]
     totals = _grouped(store, period, ("stage", "cause"), chosen, _RECORDS, _FRESH_DAYS)
     headline = [row for row in totals if row["stage"] in EXCHANGE]
@@ -139,6 +143,7 @@ def _shown(row: Mapping[str, Any]) -> Json:
     shown = dict(row)
     if "day" in shown:
         shown["day"] = shown["day"].isoformat()
-    if "hour" in shown:
-        shown["hour"] = iso(shown["hour"])
+    for width in ("hour", "minute"):
+        if width in shown:
+            shown[width] = iso(shown[width])
     return shown

@@ -44,6 +44,9 @@ class RecorderStatus:
     looked: float = 0.0
     #: hour -> when it got rows last; only of the last minutes.
     moved: Mapping[int, float] = field(default_factory=dict)
+    #: partition of bus.tallies -> the offset everything below which is in the tally table; and in the day tables too.
+    recorded: Mapping[int, int] = field(default_factory=dict)
+    settled_up_to: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def settled(self) -> bool:
@@ -84,10 +87,11 @@ class Recording:
         for _ in self._batch.fill(rows):
             self.flush()
 
-    def flush_if_due(self) -> None:
-        """Insert what has waited long enough."""
+    def flush_if_due(self) -> bool:
+        """Insert what has waited long enough; whether now everything taken is in the table."""
         if self._batch and time.monotonic() - self._since >= _PATIENCE:
             self.flush()
+        return not self._batch
 
     def flush(self) -> None:
         """Insert what waits."""
@@ -107,9 +111,12 @@ class Recorder:
     def __init__(self, settings: LedgerSettings) -> None:
         self._settings = settings
         self.status = RecorderStatus()
+        self._recorded: Mapping[int, int] = {}
+        self._settled: Mapping[int, int] = {}
 
     def work(self, duty: Duty) -> None:
         """Record from what the table has until the duty ends or the world fails."""
+        self._recorded = self._settled = {}
         with Store(self._settings) as store:
             days = Days(store)
             days.find()
@@ -122,14 +129,16 @@ class Recorder:
         looked, cleaned = 0.0, 0.0
         while not duty.stopping:
             newest = self._take(reader.batch(0.25), recording)
-            recording.flush_if_due()
+            if recording.flush_if_due():
+                self._recorded = {partition: offset for (_, partition), offset in reader.positions.items()}
             days.recompute_if_due()
+            if not days.pending:
+                self._settled = self._recorded
             now = time.monotonic()
             if now - looked >= _LOOK:
                 looked = now
                 self._look(reader, recording, days)
-            if newest:
-                self._say(recording, days, newest=newest / 1000)
+            self._say(recording, days, newest=newest / 1000 or self.status.newest)
             if now - cleaned >= _HOUSEKEEPING and not days.pending:
                 cleaned = now
                 drop_old(store)
@@ -151,8 +160,9 @@ class Recorder:
         self._say(recording, days, behind=behind, looked=asked)
 
     def _say(self, recording: Recording, days: Days, **news: float) -> None:
-        self.status = replace(self.status, rows=recording.rows, pending_rows=recording.pending,
-                              pending_days=days.pending, moved=recording.moved.recent(), **news)  # type: ignore[arg-type]
+        known = {"recorded": self._recorded, "settled_up_to": self._settled, "moved": recording.moved.recent()}
+        self.status = replace(self.status, rows=recording.rows, pending_rows=recording.pending, pending_days=days.pending,
+                              **known, **news)  # type: ignore[arg-type]
 
     def _start(self, recording: Recording) -> dict[Place, int]:
         """Where to read from: the message reached last, for perhaps not all of it is in the table."""

@@ -4,6 +4,7 @@ CREATE TABLE IF NOT EXISTS day_route
     stage Enum8('sent' = 1, 'arrived' = 2, 'cleaned' = 3, 'duplicate' = 4, 'superseded' = 5, 'quarantined' = 6,
                 'delivered' = 7, 'held_back' = 8, 'returned_up' = 9, 'returned_down' = 10),
     cause Enum8('live' = 1, 'snapshot' = 2, 'resend' = 3, 'replay' = 4),
+    dept LowCardinality(String),        -- the provider
     dataset LowCardinality(String),
     subscriber LowCardinality(String),
     day Date,
@@ -20,4 +21,4 @@ CREATE TABLE IF NOT EXISTS day_route
 )
 ENGINE = ReplacingMergeTree(n)
 PARTITION BY toYYYYMM(day)
-ORDER BY (stage, cause, dataset, subscriber, day)
+ORDER BY (stage, cause, dept, dataset, subscriber, day)

@@ -12,6 +12,7 @@ from schemas.delivery import Delivery, compile_subscription
 from schemas.delivery import check_subscription as _check_compiled
 from schemas.errors import RejectError
 from schemas.names import avro_name
+from schemas.rules import check_rules
 from schemas.text import Text
 
 __all__ = ["Delivery", "check_dataset", "check_subscription", "compile_subscription", "event_schema", "event_subject",
@@ -66,7 +67,7 @@ def output_schema(dataset: Dataset, subscription: Subscription) -> str:
 
 
 def check_dataset(dataset: Dataset) -> list[Text]:
-    """Everything that is wrong with a dataset's shape, all of it at once; its rules are checked in schemas/rules."""
+    """Everything that is wrong with a dataset's shape and rules, all of it at once."""
     try:
         scanner = EventScanner(event_schema(dataset.id, dataset.row_schema), dataset.event_schema)
     except RejectError as error:
@@ -87,7 +88,7 @@ def check_dataset(dataset: Dataset) -> list[Text]:
                                  f"key field {name} is not a text, whole number or enum that is never null"))
         if name == dataset.division_field and field.kind != "text":
             problems.append(Text(f"区划字段 {name} 须为文本", f"division field {name} is no text"))
-    return problems
+    return problems + check_rules(dataset)
 
 
 def check_subscription(dataset: Dataset, subscription: Subscription) -> list[Text]:

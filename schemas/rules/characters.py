@@ -1,0 +1,16 @@
+"""Full-width forms of ASCII, as Chinese input methods leave them in numbers and codes."""
+
+__all__ = ["half", "narrow"]
+
+_HALF = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+_NARROW = {code: plain for code, plain in _HALF.items() if chr(plain).isalnum()}
+
+
+def half(text: str) -> str:
+    """Every full-width form of an ASCII character as that character: for codes, where punctuation means nothing else."""
+    return text if text.isascii() else text.translate(_HALF)
+
+
+def narrow(text: str) -> str:
+    """Full-width letters and digits as ASCII; Chinese punctuation stays: for names and addresses."""
+    return text if text.isascii() else text.translate(_NARROW)

@@ -1,0 +1,22 @@
+"""required: a field that every record must fill in."""
+
+from schemas.reasons import Reason
+from schemas.rules.rule import Check, Example, rule
+from schemas.rules.verdict import KEEP, reject
+from schemas.text import Text
+
+__all__ = ["required"]
+
+
+@rule(
+    title=Text("必填", "must be filled in"),
+    clause="",
+    reasons={"required": Reason(Text("必填字段为空", "a required field is empty"),
+                                Text("在源系统补齐后重新发送", "fill it in at the source and send again"))},
+    examples=(Example("六安", KEEP), Example(None, reject("required")), Example("", reject("required")),
+              Example(" \u3000", reject("required"))),
+    any_type=True, on_null=reject("required"))
+def required() -> Check:
+    """Null, and text of nothing but blanks, is refused."""
+    missing = reject("required")
+    return lambda text: KEEP if text and not text.isspace() else missing

@@ -1,0 +1,83 @@
+"""All that serve knows, kept fresh by threads of its own: requests only read it."""
+
+import logging
+import threading
+import time
+
+import psutil
+
+from console.serve.assembling import STALE_AFTER, Seen, assemble
+from console.serve.feed import Feed
+from console.serve.kafka_watch import KafkaWatch
+from console.serve.ledger_watch import LedgerWatch
+from console.serve.quarantine_watch import QuarantineWatch
+from console.serve.settings import ServeSettings
+from console.serve.snapshot import Snapshot
+from schemas.text import Text
+
+__all__ = ["Board", "Reason"]
+
+log = logging.getLogger("shutong.serve")
+
+#: Why serve is not ready, and what to do.
+Reason = tuple[Text, Text]
+
+
+class Board:
+    """Start it, read `snapshot`, follow `feed`, stop it."""
+
+    def __init__(self, settings: ServeSettings) -> None:
+        self._refresh = settings.serve_refresh_seconds
+        self.feed = Feed()
+        self.kafka = KafkaWatch(settings)
+        self.ledger = LedgerWatch(settings.ledger_url, lambda: self.feed.followers > 0)
+        self.quarantine = QuarantineWatch(settings, self.kafka)
+        self.process = psutil.Process()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._compose, name="compose", daemon=True)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """Everything as it is known at this moment."""
+        return assemble(time.time(), self._refresh, Seen.by("kafka", self.kafka), Seen.by("ledger", self.ledger),
+                        Seen.by("quarantine", self.quarantine))
+
+    def reasons(self) -> list[Reason]:
+        """Why we are not ready: empty when Kafka answers and the plan was read."""
+        view, trouble = self.kafka.view, self.kafka.trouble
+        if trouble is not None:
+            return [(trouble.problem, trouble.advice)]
+        if view is None:
+            return [(Text("还在读取控制通道", "still reading the control topics"), Text("稍等几秒", "wait some seconds"))]
+        if time.time() - self.kafka.as_of > STALE_AFTER:
+            return [(Text("Kafka 没有应答", "Kafka does not answer"),
+                     Text("检查 Kafka 与 SHUTONG_BOOTSTRAP", "check Kafka and SHUTONG_BOOTSTRAP"))]
+        if not view.plan.version:
+            return [(Text("总线上还没有方案", "there is no plan on the bus yet"),
+                     Text("执行 shutong apply <城市目录>", "run shutong apply <city directory>"))]
+        return []
+
+    def start(self) -> None:
+        """Start the threads; returns at once, Kafka and ledger may come later."""
+        for watcher in (self.kafka, self.ledger, self.quarantine):
+            watcher.start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End pages that follow, then the threads."""
+        self.feed.close()
+        self._stopping.set()
+        watchers = (self.kafka, self.ledger, self.quarantine)
+        for watcher in watchers:
+            watcher.stopping.set()
+        for watcher in watchers:
+            watcher.stop()
+        self._thread.join(5)
+
+    def _compose(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self.feed.publish(self.snapshot.for_page())
+            except Exception as error:  # the page then says that it hears nothing; the next one may succeed
+                log.error("snapshot: %s", type(error).__name__)
+            self._stopping.wait(self._refresh)

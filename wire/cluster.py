@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 from confluent_kafka import Consumer, IsolationLevel, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
-from wire.errors import Watch
+from wire.errors import Watch, is_moving
 from wire.settings import KafkaSettings
 
 __all__ = ["Cluster", "Commit", "Place"]
@@ -119,10 +119,19 @@ class Cluster:
         return {names.lane(topic): future for topic, future in futures.items()}
 
     def _offsets(self, places: Iterable[Place], spec: Any, level: IsolationLevel) -> dict[Place, int]:
-        names = self._settings.names
-        asked = {TopicPartition(names.topic(lane), number): spec for lane, number in places}
-        if not asked:
-            return {}
-        futures = self.admin.list_offsets(asked, isolation_level=level, request_timeout=self._timeout)
-        return {(lane := names.lane(part.topic), part.partition): self.result(future, lane).offset
-                for part, future in futures.items()}  # fmt: skip
+        names, found = self._settings.names, dict[Place, int]()
+        asked = [TopicPartition(names.topic(lane), number) for lane, number in places]
+        deadline = time.monotonic() + self._timeout
+        while asked:
+            futures = self.admin.list_offsets(dict.fromkeys(asked, spec), isolation_level=level,
+                                              request_timeout=self._timeout)  # fmt: skip
+            asked = [part for part, future in futures.items() if time.monotonic() < deadline and self._moving(future)]
+            found |= {(lane := names.lane(part.topic), part.partition): self.result(future, lane).offset
+                      for part, future in futures.items() if part not in asked}  # fmt: skip
+            if asked:
+                time.sleep(0.05)
+        return found
+
+    def _moving(self, future: "Future[Any]") -> bool:
+        error = self.error_of(future)
+        return error is not None and is_moving(error.args[0])

@@ -52,11 +52,11 @@ class ControlReader:
             self.poll(0.2)
         return self.plan
 
-    def catch_up(self, patience: float = 30) -> Plan:
-        """The newest version that is complete at the end as it was at the call, whatever lies beyond it."""
+    def catch_up(self, patience: float = 30, *, settled: bool = False) -> Plan:
+        """The newest version that is complete at the end as it was at the call; if `settled`, whatever lies beyond it."""
         for batch in self._reader.to_end(patience):
             self._versions.take(batch)
-        self._versions.complete(self._positions())
+        self._versions.complete(self._positions(), settled=settled)
         return self.plan
 
     def poll(self, timeout: float = 0) -> Plan | None:
@@ -86,7 +86,7 @@ class ControlWriter:
         self._reader = ControlReader(settings)
         # With every earlier writer fenced and its transaction ended, what lies beyond the newest version is no half of
         # another one but a stranger's: the next version covers it.
-        self._reader.catch_up()
+        self._reader.catch_up(settled=True)
 
     @property
     def plan(self) -> Plan:

@@ -6,6 +6,7 @@ So each client of this room has a `Watch` there, which turns both together into 
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NoReturn, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
@@ -14,7 +15,7 @@ from schemas.errors import BusError, HaltError, RetryError
 from schemas.text import Text
 from wire.settings import KafkaSettings
 
-__all__ = ["Watch", "is_fenced", "is_patient"]
+__all__ = ["Watch", "is_fenced", "is_moving", "is_patient"]
 
 T = TypeVar("T")
 
@@ -38,6 +39,9 @@ _UNKNOWN = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaEr
 _FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH}
 _TOO_LARGE = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE}
 _GONE = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}
+
+#: The leader of a partition is not where it was said to be, or not there yet: a lane made a moment ago, a broker gone.
+_MOVING = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
 
 #: A user made a moment ago may be refused once while the brokers learn of it; three times is no accident.
 _REFUSALS = 3
@@ -83,14 +87,20 @@ class Watch:
         """Raise `explain(error)` without the client's own words in the chain."""
         raise self.explain(error, subject) from None
 
-    def patiently(self, call: Callable[[float], T], timeout: float, subject: str = "") -> T:
-        """Make a call that takes a timeout, in slices, again while its failure is one that passes."""
+    def patiently(self, call: Callable[[float], T], timeout: float, subject: str = "",
+                  serve: Callable[[float], object] = lambda wait: None) -> T:  # fmt: skip
+        """Make a call that takes a timeout, in slices, again while its failure is one that passes.
+
+        `serve` lets a client that does not do so by itself come to the side door: its `poll`.
+        """
         deadline = time.monotonic() + timeout
         while True:
             left = deadline - time.monotonic()
             try:
                 return call(max(min(_SLICE, left), 0.05))
             except KafkaException as error:
+                with suppress(KafkaException):  # a fatal one is told to the side door first
+                    serve(0)
                 self.check()
                 if left <= 0 or not is_patient(error.args[0]):
                     self.fail(error, subject)
@@ -129,7 +139,12 @@ def is_fenced(error: KafkaError) -> bool:
 
 def is_patient(error: KafkaError) -> bool:
     """Whether the same call may succeed a moment later."""
-    return not error.fatal() and (error.retriable() or error.code() in _SILENT)
+    return not error.fatal() and (error.retriable() or error.code() in _SILENT | _MOVING)
+
+
+def is_moving(error: KafkaError) -> bool:
+    """Whether a partition's leader has yet to be found; soon it will be."""
+    return error.code() in _MOVING
 
 
 def _cause(error: KafkaError | KafkaException | SystemError) -> KafkaError | None:

@@ -144,7 +144,7 @@ class TransactionalPublisher(_Writer):
         self.delivered: dict[Place, int] = {}
         self._timeout = timeout
         self._failed: tuple[str, KafkaError] | None = None
-        self._watch.patiently(self._producer.init_transactions, timeout, transactional_id)
+        self._watch.patiently(self._producer.init_transactions, timeout, transactional_id, self._producer.poll)
 
     @contextmanager
     def transaction(self) -> Iterator[Self]:
@@ -209,7 +209,6 @@ class TransactionalPublisher(_Writer):
     def _abort(self, why: BaseException) -> None:
         """End the transaction with nothing written. If even that fails, Kafka does it after the timeout."""
         try:
-            self._producer.purge()
             self._watch.patiently(self._producer.abort_transaction, self._timeout, self.id)
         except BusError as error:
             raise (error if isinstance(error, HaltError) else _unsure()) from why

@@ -71,7 +71,7 @@ class LaneReader:
         return dict(self._next)
 
     def batch(self, timeout: float = 1.0, limit: int = _MANY) -> list[Record]:
-        """What has arrived, at most `limit` records; [] when nothing came within `timeout`. In order per partition."""
+        """What has arrived, at most `limit` records, in order per partition; [] after `timeout`, or sooner at an end."""
         if self._broken is not None:
             broken, self._broken = self._broken, None
             raise broken

@@ -124,6 +124,8 @@ class KafkaSettings(BaseSettings):
             "queue.buffering.max.kbytes": 65536,
             "delivery.report.only.error": True,
             "message.timeout.ms": 60000,
+            # A lane is made before it is named: one that is not there is an error soon, not after the timeout.
+            "topic.metadata.propagation.max.ms": 5000,
         }
         return _override(config, more)
 

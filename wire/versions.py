@@ -59,17 +59,21 @@ class Versions:
             elif record.value is not None:
                 self._newest = _parsed(PlanRecord, record.value, PLAN)
 
-    def complete(self, positions: Mapping[str, int]) -> Plan | None:
-        """The plan at the newest version, when it is a new one and complete at these `positions`."""
+    def complete(self, positions: Mapping[str, int], *, settled: bool = False) -> Plan | None:
+        """The plan at the newest version, when it is a new one and complete at these `positions`.
+
+        `settled`: nobody else writes, so what lies beyond the newest version is no half of a later one. It keeps waiting.
+        """
         newest = self._newest
-        if newest is None or newest.version == self.plan.version or not self._whole(newest, positions):
+        if newest is None or newest.version == self.plan.version or not self._whole(newest, positions, settled):
             return None
         if newest.version < self.plan.version:
             raise _went_back(self.plan.version, newest.version)
         for lane, records in self._waiting.items():
-            for record in {record.key: record for record in records}.values():
+            end = newest.ends.get(lane, 0)
+            for record in {record.key: record for record in records if record.offset < end}.values():
                 self._put(lane, record)
-            records.clear()
+            records[:] = [record for record in records if record.offset >= end]
         self.ends = {lane: max(end, newest.ends.get(lane, 0)) for lane, end in self.ends.items()}
         self.plan = self._assembled(newest)
         return self.plan
@@ -80,9 +84,9 @@ class Versions:
         version = self._newest.version if self._newest is not None else 0
         return version == self.plan.version and not any(self._waiting.values())
 
-    def _whole(self, plan: PlanRecord, positions: Mapping[str, int]) -> bool:
+    def _whole(self, plan: PlanRecord, positions: Mapping[str, int], settled: bool) -> bool:
         return all(
-            positions[lane] >= plan.ends.get(lane, 0) and self._last_waiting(lane) < plan.ends.get(lane, 0)
+            positions[lane] >= plan.ends.get(lane, 0) and (settled or self._last_waiting(lane) < plan.ends.get(lane, 0))
             for lane in OBJECTS
         )
 

@@ -9,7 +9,8 @@ from schemas.codec import decode_letter
 from schemas.control import Plan
 from schemas.errors import RejectError
 from schemas.letter import Letter
-from schemas.reasons import BUS_REASONS, Reason
+from schemas.reasons import Reason
+from schemas.rules import REASONS
 from schemas.text import Text
 from wire.reading import Record
 
@@ -88,7 +89,7 @@ def find_letter(records: Iterable[Record], name: str) -> Letter | None:
 
 def in_words(reason: str) -> Reason:
     """A reason code in words: of the bus itself, or of a rule."""
-    return BUS_REASONS.get(reason, _UNKNOWN)
+    return REASONS.get(reason, _UNKNOWN)
 
 
 def _line(record: Record) -> _Line:

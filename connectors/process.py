@@ -100,8 +100,13 @@ class ConnectProcess:
             log.warning("%s", error)
 
 
-def run(settings: ConnectSettings, stop: threading.Event) -> None:
-    """Run until `stop`; wait for Kafka with a growing delay."""
+def run(settings: ConnectSettings, stop: threading.Event | None = None) -> int:
+    """Run until `stop`, by default SIGTERM or SIGINT; wait for Kafka with a growing delay. 1 when a person is needed."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    if stop is None:
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
     delay = settings.connect_retry_seconds
     while not stop.is_set():
         began = time.monotonic()
@@ -113,20 +118,15 @@ def run(settings: ConnectSettings, stop: threading.Event) -> None:
             log.warning("%s", error)
             stop.wait(max(delay, error.after))
             delay = min(delay * 2, settings.connect_retry_most_seconds)
+        except BusError as error:
+            log.error("%s", error)
+            return 1
+    return 0
 
 
 def main() -> int:
     """`shutong connect`: 0 when told to stop, 1 when a person is needed."""
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    try:
-        run(ConnectSettings(), stop)
-    except BusError as error:
-        log.error("%s", error)
-        return 1
-    return 0
+    return run(ConnectSettings())
 
 
 if __name__ == "__main__":

@@ -67,15 +67,24 @@ class SqlTableSink(Sink[SqlTableSinkConfig]):
     def open(self) -> Positions:
         """Make the tables that are missing; the positions stored with the rows."""
         try:
-            with self._engine.begin() as connection:
-                if self.config.create:
-                    self._table.create(connection, checkfirst=True)
-                self._known = self._positions.open(connection)
+            try:
+                self._known = self._make()
+            except exc.DBAPIError as error:
+                if error.connection_invalidated:
+                    raise
+                # Another instance made the same table in this moment; now it is there. Anything else comes again.
+                self._known = self._make()
         except exc.SQLAlchemyError as error:
             raise failed(
                 error, Text(f"无法准备表 {self.config.table}", f"cannot prepare table {self.config.table}")
             ) from None
         return dict(self._known)
+
+    def _make(self) -> dict[tuple[str, int], int]:
+        with self._engine.begin() as connection:
+            if self.config.create:
+                self._table.create(connection, checkfirst=True)
+            return self._positions.open(connection)
 
     def write(self, changes: Sequence[Delivered], positions: Positions) -> None:
         """Both or neither. Of several changes of one key the last one counts."""

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from schemas.control import ConnectorInstance
 from tests.connectors.conftest import Bus, Database, eventually
 from tests.connectors.test_runner import TABLE, people, source
 

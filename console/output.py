@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -15,6 +16,8 @@ from schemas.errors import BusError
 from schemas.text import Text
 
 __all__ = ["Format", "print_error", "print_note", "print_rows"]
+
+_WIDE = 500
 
 
 class Format(StrEnum):
@@ -49,13 +52,15 @@ def print_note(text: Text) -> None:
 
 
 def _table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, Text], title: Text | None) -> None:
-    table = Table(title=str(title) if title else None, title_justify="left", header_style="bold")
+    table = Table(title=str(title) if title else None, title_justify="left", header_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0),
+                  show_edge=False)
     for key, heading in columns.items():
         numeric = bool(rows) and all(isinstance(row[key], int | float) for row in rows)
         table.add_column(str(heading), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_cell(row[key]) for key in columns))
-    Console(highlight=False).print(table)
+    # A pipe has no width: nothing is folded there.
+    Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE).print(table)
 
 
 def _cell(value: Any) -> str:

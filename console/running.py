@@ -16,8 +16,8 @@ __all__ = ["run_process"]
 _NOISY = ("faust", "mode", "streams.transport.faust", "httpx", "aiokafka", "uvicorn.access")
 
 
-def run_process(process: Callable[[], int]) -> None:
-    """Run it and exit with its code. A HaltError ends it as `HALTED`: a person is needed, a quick restart is of no use."""
+def run_process(process: Callable[[], int | None]) -> None:
+    """Run it and exit with its code; none is 0. A HaltError ends it as `HALTED`: a person is needed, a quick restart is of no use."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -26,4 +26,4 @@ def run_process(process: Callable[[], int]) -> None:
     except HaltError as error:
         print_error(error)
         code = HALTED
-    raise typer.Exit(code)
+    raise typer.Exit(code or 0)

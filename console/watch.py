@@ -47,13 +47,15 @@ def reports_of(home: Path) -> dict[str, Row]:
     return worker_reports(tables["bus.workers"], now) | connector_reports(tables["bus.cursors"], now)
 
 
-def worker_reports(table: dict[bytes, bytes], now: float) -> dict[str, Row]:
-    """State and lag of each worker; one that is silent too long is said to be."""
+def worker_reports(table: dict[bytes, bytes], now: float, host: str = "") -> dict[str, Row]:
+    """State and lag of each worker, or of those of one host; one that is silent too long is said to be."""
     found: dict[str, Row] = {}
     for value in table.values():
         try:
             told = WorkerStatus.model_validate_json(value)
         except ValidationError:
+            continue
+        if host not in ("", told.host):
             continue
         lanes = told.lanes.values()
         found[f"worker {told.slot}"] = {
@@ -76,7 +78,7 @@ def connector_reports(table: dict[bytes, bytes], now: float) -> dict[str, Row]:
 
 def _row(process: psutil.Process) -> Row:
     times = process.cpu_times()
-    return {"pid": process.pid, "program": _program(process.cmdline()), "memory_mb": round(process.memory_info().rss / 1e6),
+    return {"pid": str(process.pid), "program": _program(process.cmdline()), "memory_mb": round(process.memory_info().rss / 1e6),
             "since": datetime.fromtimestamp(process.create_time()).isoformat(" ", "seconds"),
             "cpu_seconds": round(times.user + times.system, 1)}
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Protocol
 
+from schemas.codec.fields import Field
 from schemas.control import Dataset
 from schemas.envelope import Row, kafka_key, key_text
 
@@ -39,6 +40,9 @@ class KeyFields(Protocol):
 
     index: dict[str, int]
 
+    def field(self, number: int) -> Field:
+        """What is known of a field."""
+
     def text(self, field: int, piece: bytes) -> str | None:
         """The field's value as text; None for null."""
 
@@ -52,9 +56,13 @@ class Key:
         self._fields = [scanner.index[name] for name in dataset.key]
         self._text = scanner.text
         self._only = self._fields[0] if len(self._fields) == 1 else -1
+        only = scanner.field(self._only) if self._only >= 0 else None
+        self._is_text = only is not None and only.kind == "text" and not only.nullable
 
     def canonical(self, row: Sequence[bytes]) -> bytes:
         """The Kafka key this row must travel under."""
+        if self._is_text and (piece := row[self._only])[0] < 128:
+            return self._head + piece[1:]  # the slice's one byte of length aside, the text as it stands
         if self._only >= 0:
             return self._head + (self._text(self._only, row[self._only]) or "").encode()
         return self._head + key_text([self._text(field, row[field]) for field in self._fields]).encode()

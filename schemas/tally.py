@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-__all__ = ["STAGES", "Tally", "TallyBook", "TallyKey", "bucket_of", "bucket_top"]
+__all__ = ["STAGES", "Latencies", "Tally", "TallyBook", "TallyKey", "bucket_of", "bucket_top"]
 
 #: `returned_up` replaces `delivered` when the receiver is a node. Stages are never summed.
 STAGES = ("sent", "arrived", "cleaned", "duplicate", "superseded", "quarantined", "delivered", "held_back",
@@ -51,6 +51,27 @@ def bucket_top(bucket: int) -> float:
     return float(2 ** (bucket / 4) - 1)
 
 
+class Latencies:
+    """How late some records were, in ms: least, most, sum and histogram."""
+
+    __slots__ = ("buckets", "high", "low", "total")
+
+    def __init__(self) -> None:
+        self.low = -1
+        self.high = 0
+        self.total = 0
+        self.buckets: dict[int, int] = {}
+
+    def add(self, latency: int, records: int = 1) -> None:
+        """`records` more, each as late as this."""
+        late = max(latency, 0)
+        self.low = late if self.low < 0 else min(self.low, late)
+        self.high = max(self.high, late)
+        self.total += late * records
+        bucket = bucket_of(late)
+        self.buckets[bucket] = self.buckets.get(bucket, 0) + records
+
+
 class TallyBook:
     """Counts of one transaction, added up by key. Not thread-safe; one writer owns it."""
 
@@ -76,6 +97,23 @@ class TallyBook:
         buckets = self._latencies.setdefault(key, {})
         bucket = bucket_of(late)
         buckets[bucket] = buckets.get(bucket, 0) + records
+
+    def add_spread(self, key: TallyKey, records: int, size: int, fixed: int, latencies: Latencies) -> None:
+        """Count records that were not all equally late, in one go."""
+        counts = self._counts.get(key)
+        if counts is None:
+            self._counts[key] = [records, size, fixed, latencies.low, latencies.high, latencies.total]
+            self._latencies[key] = latencies.buckets.copy()
+            return
+        counts[0] += records
+        counts[1] += size
+        counts[2] += fixed
+        counts[3] = latencies.low if counts[3] < 0 else min(counts[3], latencies.low)
+        counts[4] = max(counts[4], latencies.high)
+        counts[5] += latencies.total
+        buckets = self._latencies.setdefault(key, {})
+        for bucket, late in latencies.buckets.items():
+            buckets[bucket] = buckets.get(bucket, 0) + late
 
     def merge(self, other: "TallyBook") -> None:
         """Add all that `other` counted."""

@@ -42,6 +42,8 @@ def stream_prefix(stream: str, epoch: int) -> bytes:
 def stamp(schema_id: int, head: bytes, stream_epoch: bytes, seq: int, tail: bytes,
           row: Sequence[bytes] | None, before: Sequence[bytes] | None) -> bytes:
     """An event put together again under a new position, framed."""
+    if before is None and row is not None:
+        return b"".join((prefix(schema_id), head, stream_epoch, long_bytes(seq), tail, b"\2", *row, b"\0"))
     return b"".join((prefix(schema_id), head, stream_epoch, long_bytes(seq), tail,
                      *((b"\2", *row) if row is not None else (b"\0",)),
                      *((b"\2", *before) if before is not None else (b"\0",))))

@@ -140,12 +140,10 @@ class _Cleaning:
         offset, arrived, key, value = record
         assert key is not None  # distrust() has seen to it
         assert value is not None
-        row, before, findings, headers = event.row, event.before, (), None
-        fixed = False
+        row, before, headers, fixed = event.row, event.before, None, False
         if row is not None:
-            judgement = source.judge(row, arrived)
-            row, fixed, findings = judgement.row, judgement.fixed, judgement.findings
-            if judgement.rejected:
+            row, fixed, rejected, findings = source.judge(row, arrived)
+            if rejected:
                 self.quarantine(record, source, event, findings, row)
                 return
             if findings:

@@ -3,10 +3,27 @@
 Records of one Kafka batch share their arrival time, so the arrival millisecond is a good key and latency stays exact.
 """
 
-from schemas.tally import TallyBook, TallyKey
+from schemas.tally import Latencies, TallyBook, TallyKey
 from streams.plan import Source
 
 __all__ = ["DeliveryCounts", "FateCounts", "Group"]
+
+
+class _Sum:
+    """Records, their bytes, how many were fixed, and how late they were."""
+
+    __slots__ = ("fixed", "late", "records", "size")
+
+    def __init__(self) -> None:
+        self.records = self.size = self.fixed = 0
+        self.late = Latencies()
+
+    def add(self, records: int, size: int, latency: int, fixed: int = 0) -> None:
+        """`records` more that were equally late."""
+        self.records += records
+        self.size += size
+        self.fixed += fixed
+        self.late.add(latency, records)
 
 
 class FateCounts:
@@ -31,25 +48,30 @@ class FateCounts:
 
     def write(self, book: TallyBook, now_ms: int) -> None:
         """Add all to the book, by arrival second."""
+        sums: dict[TallyKey, _Sum] = {}
         for (fate, dataset, arrived, cause, division), (records, size, fixed) in self._counts.items():
-            latency = now_ms - arrived
-            for stage, repaired in (("arrived", 0), (fate, fixed)):
-                key = TallyKey(arrived // 1000, stage, cause, self._provider, dataset, "", division)
-                book.add(key, records=records, size=size, fixed=repaired, latency=latency)
+            key = TallyKey(arrived // 1000, fate, cause, self._provider, dataset, "", division)
+            found = sums.get(key)
+            if found is None:
+                found = sums[key] = _Sum()
+            found.add(records, size, now_ms - arrived, fixed)
+        for key, found in sums.items():
+            book.add_spread(key, found.records, found.size, found.fixed, found.late)
+            book.add_spread(key._replace(stage="arrived"), found.records, found.size, 0, found.late)
 
 
 class Group:
     """Records of one dataset that share arrival time, cause and division: how many, and what became of them."""
 
-    __slots__ = ("given", "key_bytes", "plainly", "records", "refused", "sizes")
+    __slots__ = ("given", "key_bytes", "openly", "records", "refused", "sizes")
 
-    def __init__(self, plain: int) -> None:
+    def __init__(self, outlets: int) -> None:
         self.records = 0
-        #: records that every plain outlet was given, the bytes of their keys, and of their values by outlet
-        self.plainly = 0
+        #: records that every open outlet was given, and their bytes by outlet; keys in clear apart
+        self.openly = 0
         self.key_bytes = 0
-        self.sizes = [0] * plain
-        #: subscription -> records and bytes it was given
+        self.sizes = [0] * outlets
+        #: subscription -> records and bytes it was given apart from these
         self.given: dict[str, list[int]] = {}
         #: subscription -> records its lane had no room for
         self.refused: dict[str, int] = {}
@@ -76,7 +98,7 @@ class DeliveryCounts:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._plain = len(source.outlets.plain)
+        self._open = (*source.outlets.plain, *source.outlets.masked)
         self._groups: dict[tuple[int, str, str], Group] = {}
 
     def group(self, arrived: int, cause: str, division: str) -> Group:
@@ -84,33 +106,64 @@ class DeliveryCounts:
         key = (arrived, cause, division)
         group = self._groups.get(key)
         if group is None:
-            group = self._groups[key] = Group(self._plain)
+            group = self._groups[key] = Group(len(self._open))
         return group
 
     def write(self, book: TallyBook, now_ms: int) -> None:
         """Add all to the book, by arrival second."""
-        outlets = {outlet.id: outlet for outlet in self._source.outlets.all()}
         seen: dict[tuple[int, str], int] = {}
         told: dict[tuple[int, str, str], int] = {}
-        for (arrived, cause, division), group in self._groups.items():
-            at, latency = arrived // 1000, now_ms - arrived
-            seen[at, cause] = seen.get((at, cause), 0) + group.records
-            if group.plainly:
-                for outlet, size in zip(self._source.outlets.plain, group.sizes, strict=True):
-                    book.add(self._key(at, outlet.stage, cause, outlet.subscriber, division), records=group.plainly,
-                             size=size + group.key_bytes, latency=latency)
-            for name, (records, size) in group.given.items():
-                key = self._key(at, outlets[name].stage, cause, outlets[name].subscriber, division)
-                book.add(key, records=records, size=size, latency=latency)
-                told[at, cause, name] = told.get((at, cause, name), 0) + records
-            for name, records in group.refused.items():
-                book.add(self._key(at, "quarantined", cause, outlets[name].subscriber, division), records=records)
-                told[at, cause, name] = told.get((at, cause, name), 0) + records
+        for (at, cause, division), groups in self._seconds().items():
+            seen[at, cause] = seen.get((at, cause), 0) + sum(group.records for _, group in groups)
+            self._write_open(book, groups, now_ms, at, cause, division)
+            for name, given in _given(groups, now_ms).items():
+                book.add_spread(self._key(at, name, "", cause, division), given.records, given.size, 0, given.late)
+                told[at, cause, name] = told.get((at, cause, name), 0) + given.records
+            for _, group in groups:
+                for name, records in group.refused.items():
+                    book.add(self._key(at, name, "quarantined", cause, division), records=records)
+                    told[at, cause, name] = told.get((at, cause, name), 0) + records
         for (at, cause), records in seen.items():
-            for name, outlet in self._source.outlets.scoped.items():
+            for name in self._source.outlets.scoped:
                 held = records - told.get((at, cause, name), 0)
                 if held:
-                    book.add(self._key(at, "held_back", cause, outlet.subscriber, ""), records=held)
+                    book.add(self._key(at, name, "held_back", cause, ""), records=held)
 
-    def _key(self, at: int, stage: str, cause: str, subscriber: str, division: str) -> TallyKey:
-        return TallyKey(at, stage, cause, self._source.provider, self._source.dataset, subscriber, division)
+    def _seconds(self) -> dict[tuple[int, str, str], list[tuple[int, Group]]]:
+        """The groups and when they arrived, by second, cause and division."""
+        seconds: dict[tuple[int, str, str], list[tuple[int, Group]]] = {}
+        for (arrived, cause, division), group in self._groups.items():
+            seconds.setdefault((arrived // 1000, cause, division), []).append((arrived, group))
+        return seconds
+
+    def _write_open(self, book: TallyBook, groups: list[tuple[int, Group]], now_ms: int, at: int, cause: str,
+                    division: str) -> None:
+        """What every open outlet was given: the same records, so one count of how late they were."""
+        late, records, key_bytes = Latencies(), 0, 0
+        for arrived, group in groups:
+            if group.openly:
+                late.add(now_ms - arrived, group.openly)
+                records += group.openly
+                key_bytes += group.key_bytes
+        if records:
+            sizes = map(sum, zip(*(group.sizes for _, group in groups), strict=True))
+            for outlet, size in zip(self._open, sizes, strict=True):
+                book.add_spread(self._key(at, outlet.id, "", cause, division), records,
+                                size + key_bytes * outlet.plain, 0, late)
+
+    def _key(self, at: int, subscription: str, stage: str, cause: str, division: str) -> TallyKey:
+        source = self._source
+        outlet = source.outlets.by_id[subscription]
+        return TallyKey(at, stage or outlet.stage, cause, source.provider, source.dataset, outlet.subscriber, division)
+
+
+def _given(groups: list[tuple[int, Group]], now_ms: int) -> dict[str, _Sum]:
+    """What single subscriptions were given, added up over the second."""
+    sums: dict[str, _Sum] = {}
+    for arrived, group in groups:
+        for name, (records, size) in group.given.items():
+            found = sums.get(name)
+            if found is None:
+                found = sums[name] = _Sum()
+            found.add(records, size, now_ms - arrived)
+    return sums

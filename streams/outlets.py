@@ -50,12 +50,9 @@ class Outlets:
     plain: tuple[Outlet, ...]
     masked: tuple[Outlet, ...]
     scoped: Mapping[str, Outlet]
+    by_id: Mapping[str, Outlet]
     holders: Callable[[Pieces], Holders]
     safe: int
-
-    def all(self) -> tuple[Outlet, ...]:
-        """Every one of them."""
-        return (*self.plain, *self.masked, *self.scoped.values())
 
 
 def outlets(plan: Plan, dataset: Dataset, live: Iterable[Subscription], scanner: EventScanner,
@@ -71,6 +68,7 @@ def outlets(plan: Plan, dataset: Dataset, live: Iterable[Subscription], scanner:
         plain=tuple(outlet for outlet in for_all if outlet.plain),
         masked=tuple(outlet for outlet in for_all if not outlet.plain),
         scoped={item.id: made[item.id] for item, _ in compiled if item.scope},
+        by_id=made,
         holders=scopes.holders,
         safe=min((outlet.room for outlet in made.values()), default=0) - _GROWTH - _MASK_GROWTH * len(scanner.fields))
 

@@ -14,7 +14,7 @@ from streams.chunk import Chunk, Handled, Holders, Part, PartitionChange, Record
 from streams.counting import DeliveryCounts, Group
 from streams.letters import about, letter_output
 from streams.memory import Memory
-from streams.outlets import Outlet
+from streams.outlets import Outlet, Outlets
 from streams.plan import Source, WorkingPlan, check_version
 
 __all__ = ["changes_for", "route"]
@@ -112,26 +112,29 @@ class _Routing:
         group.records += 1
         start = b""
         if row is None or len(record[3] or b"") + len(key) > outlets.safe:
-            for outlet in outlets.plain:
+            for outlet in (*outlets.plain, *outlets.masked):
                 self.tell(outlet, event.op, record, key, source, event, group)
         else:
             start = b"".join((event.head, self.stream, long_bytes(record[0])))
-            self.give_all(start, record[1], key, outlets.plain, event, row, group)
-        for outlet in outlets.masked:
-            self.tell(outlet, event.op, record, key, source, event, group)
+            self.give_all(start, record, key, outlets, event, row, group)
         if outlets.scoped:
             self.deliver_scoped(start, record, key, source, event, group)
 
-    def give_all(self, start: bytes, arrived: int, key: bytes, plain: tuple[Outlet, ...], event: Scanned, row: Pieces,
+    def give_all(self, start: bytes, record: Record, key: bytes, outlets: Outlets, event: Scanned, row: Pieces,
                  group: Group) -> None:
-        """The record as it is for every plain outlet: what `tell` would do for each, in one go."""
+        """The record as it is for every open outlet, each of which has room: what `tell` would do, in one go."""
+        offset, arrived, _, _ = record
         tail, sizes, give = event.tail, group.sizes, self.handled.outputs.append
-        for number, outlet in enumerate(plain):
+        for number, outlet in enumerate(outlets.plain):
             passed = outlet.passed
             value = b"".join((outlet.prefix, start, tail if passed is None else passed(tail), b"\2", *outlet.cut(row)))
             give((outlet.lane, value, key, -1, arrived, None))
             sizes[number] += len(value)
-        group.plainly += 1
+        for number, outlet in enumerate(outlets.masked, start=len(outlets.plain)):
+            hidden, value = outlet.key(key), outlet.value(event, event.op, row, self.stream, offset)
+            give((outlet.lane, value, hidden, -1, arrived, None))
+            sizes[number] += len(value) + len(hidden)
+        group.openly += 1
         group.key_bytes += len(key)
 
     def deliver_scoped(self, start: bytes, record: Record, key: bytes, source: Source, event: Scanned,
@@ -143,11 +146,12 @@ class _Routing:
         if held is not now:
             self.rows[key] = now
         before = outlets.holders(event.before) if held is None and event.before is not None else held
+        scoped = outlets.scoped
         for name, change in changes_for(op, before, now or ()):
-            outlet = outlets.scoped.get(name)
-            if outlet is None:
+            if name not in scoped:
                 continue  # revoked since
-            if start and change == op and outlet.plain and row is not None:
+            outlet = scoped[name]
+            if change == op and start and outlet.plain and row is not None:
                 passed = outlet.passed
                 value = b"".join((outlet.prefix, start, event.tail if passed is None else passed(event.tail), b"\2",
                                   *outlet.cut(row)))

@@ -11,9 +11,9 @@ from schemas.control import Plan, Subscription
 __all__ = ["Span", "SubscriptionHistory", "spans"]
 
 _KNOWN = """
-SELECT subscription, argMax(changed, (until, changed)) AS changed, argMax(live, (until, changed)) AS live,
-    argMax(dataset, (until, changed)) AS dataset, argMax(subscriber, (until, changed)) AS subscriber
-FROM subscription_change GROUP BY subscription
+SELECT subscription, argMax(c.changed, (c.until, c.changed)) AS changed, argMax(c.live, (c.until, c.changed)) AS live,
+    argMax(c.dataset, (c.until, c.changed)) AS dataset, argMax(c.subscriber, (c.until, c.changed)) AS subscriber
+FROM subscription_change AS c GROUP BY subscription
 """
 
 #: The auditor counted something at that time, so it was looking; and where nothing is on raw, no hour can be wrong.

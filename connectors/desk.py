@@ -16,6 +16,7 @@ from wire.settings import KafkaSettings
 __all__ = ["KafkaDesk"]
 
 _ASK_EVERY = 1.0
+_ASK_AT_LEAST = 16.0
 
 
 class KafkaDesk:
@@ -35,7 +36,7 @@ class KafkaDesk:
         self._stop = stop
         self._published = published
         self._goal: dict[int, int] = {}
-        self._next_ask = 0.0
+        self._next_ask, self._patience = 0.0, _ASK_EVERY
         self._cluster: Cluster | None = None
         self.standing: tuple[Finding, ...] = ()
 
@@ -50,13 +51,14 @@ class KafkaDesk:
     def remember_published(self) -> None:
         """Take note of how far the instance has published."""
         self._goal = dict(self._published())
-        self._next_ask = 0.0
+        self._next_ask, self._patience = 0.0, _ASK_EVERY
 
     def everything_is_clean(self) -> bool:
-        """Whether the workers have committed positions behind all that was published then. Asks once a second at most."""
+        """Whether the workers have committed positions behind all that was published then. Asks more and more rarely."""
         if time.monotonic() < self._next_ask:
             return False
-        self._next_ask = time.monotonic() + _ASK_EVERY
+        self._next_ask = time.monotonic() + self._patience
+        self._patience = min(self._patience * 2, _ASK_AT_LEAST)
         if self._cluster is None:
             self._cluster = Cluster(self._settings)
         done = self._cluster.committed("worker", [self._task.raw])

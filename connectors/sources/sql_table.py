@@ -26,6 +26,9 @@ from schemas.text import Text
 
 __all__ = ["SqlTableConfig", "SqlTableSource"]
 
+#: A sweep that found nothing rests so many times as long as it took: a large quiet window costs about two percent.
+_SWEEP_REST = 50
+
 _ALARM = Finding(
     "many-deletes",
     blocks=False,
@@ -78,6 +81,7 @@ class _Reading:
         self.pace = Pace(config.rows_per_second, desk)
         self._findings: tuple[Finding, ...] = ()
         self._next_sweep = 0.0
+        self._warm_until = 0.0
         self._next_reconcile = time.monotonic() + min(config.reconcile_seconds, 10)
         self._asked = False
         if state.table not in ("", config.table):
@@ -129,40 +133,50 @@ class _Reading:
         state.total = self.table.count()
         if self.table.watermark is not None:
             top, bound = self.table.top_mark(), self._bound()
-            state.high = top if top is None or bound is None else min(top, bound)
+            # A mark that is a clock error is no place to go on from: the clock itself is.
+            state.high = self.table.clock() if top is not None and bound is not None and top > bound else top
             state.floor = None if state.high is None else state.high - self.table.watermark.span(self.config.look_back)
 
     # ---- updates by watermark
 
     def _poll(self) -> Iterator[Batch]:
-        floor = self._floor()
-        bound = self._bound()
+        began, sweeping = time.monotonic(), time.monotonic() >= self._next_sweep
+        floor = self._floor(sweeping)
         after: tuple[int, Row] | None = None
+        moved = False
         while True:
             rows = self.table.page_by_mark(floor, after, self.config.page_rows)
             news = [row for row in rows if self._is_news(row)]
             if rows:
+                self._raise_high(rows)
                 top = self.table.mark_of(rows[-1])
                 assert top is not None
                 after = (top, self.table.key_of(rows[-1]))
-                self._raise_high(top, bound)
             if news:
+                moved = True
                 yield Batch(self._changes("u", news, "live"), self.state.cursor())
             if not self.pace(len(rows)) or len(rows) < self.config.page_rows:
                 break
         self._expire()
+        now = time.monotonic()
+        if moved:
+            self._warm_until = now + max(2.0, self.config.look_back / 60)
+        if sweeping:
+            rest = min(_SWEEP_REST * (now - began), self.config.look_back / 4)
+            self._next_sweep = now + max(self.config.sweep_seconds, rest)
 
-    def _floor(self) -> int | None:
-        """Mostly a short look back; the whole of it in every sweep, so that late commits are found soon enough."""
+    def _floor(self, sweeping: bool) -> int | None:
+        """The whole look-back in a sweep, so that late commits are found; a short one while the table is being changed;
+        else only what is higher than all that was seen, so that a quiet table costs next to nothing."""
         watermark, high = self.table.watermark, self.state.high
         assert watermark is not None
         if high is None:
             return None
-        now = time.monotonic()
-        if now >= self._next_sweep:
-            self._next_sweep = now + self.config.sweep_seconds
+        if sweeping:
             return high - watermark.span(self.config.look_back)
-        return high - watermark.span(self.config.look_back / 60)
+        if time.monotonic() < self._warm_until:
+            return high - watermark.span(self.config.look_back / 60)
+        return high + 1
 
     def _bound(self) -> int | None:
         """Marks beyond this are clock errors: they are sent, but do not move the position."""
@@ -171,9 +185,18 @@ class _Reading:
             return None
         return now + self.table.watermark.span(self.config.clock_ahead)
 
-    def _raise_high(self, mark: int, bound: int | None) -> None:
-        mark = mark if bound is None else min(mark, bound)
-        self.state.high = mark if self.state.high is None else max(self.state.high, mark)
+    def _raise_high(self, rows: Sequence[Row]) -> None:
+        """To the highest mark of a page that is no clock error."""
+        high = self.state.high
+        bound: int | None = None
+        for row in reversed(rows):
+            mark = self.table.mark_of(row)
+            if mark is None or (high is not None and mark <= high):
+                return
+            bound = self._bound() if bound is None else bound
+            if bound is None or mark <= bound:
+                self.state.high = mark
+                return
 
     def _is_news(self, row: Row) -> bool:
         key, content, mark = self._key(row), digest(row), self.table.mark_of(row)

@@ -27,6 +27,9 @@ V = TypeVar("V")
 #: Seconds after which a view that was not renewed is stale.
 STALE_AFTER = 15.0
 
+#: Seconds of lag from which a lane moves up in the table.
+_LATE = 5.0
+
 _LANE_WORDS = {"raw": Text("原始", "raw"), "clean": Text("标准", "clean"), "clean-log": Text("标准事件", "clean events")}
 
 
@@ -63,7 +66,7 @@ def assemble(now: float, refresh: float, kafka: Seen[KafkaView], ledger: Seen[Le
     plan = bus.plan
     titles = _Titles(plan)
     workers = _workers(bus.workers, now)
-    lanes = tuple(sorted((_lane(each, titles) for each in bus.lanes), key=lambda lane: (-lane.seconds, -lane.records, lane.lane)))
+    lanes = tuple(sorted((_lane(each, titles) for each in bus.lanes), key=_by_lateness))
     home = plan.home
     origins = (kafka.origin(now), ledger.origin(now), quarantine.origin(now))
     whole = shown.Snapshot(
@@ -80,7 +83,7 @@ def assemble(now: float, refresh: float, kafka: Seen[KafkaView], ledger: Seen[Le
         silent=silent_datasets(plan.datasets.values(), books.last_arrival, now) if ledger.view is not None else (),
         workers=workers, connectors=_connectors(bus.instances, bus.connectors, now),
     )  # fmt: skip
-    return whole.model_copy(update={"attention": attention(whole, now)})
+    return whole.model_copy(update={"attention": attention(whole)})
 
 
 class _Titles:
@@ -130,6 +133,11 @@ def _throughput(workers: Iterable[shown.Worker]) -> dict[str, float]:
 def _lane(each: Behind, titles: _Titles) -> shown.Lane:
     return shown.Lane(lane=each.lane, title=titles.lane(each.lane), partitions=each.partitions, records=each.records,
                       seconds=each.seconds, basis=each.basis, at_least=each.at_least)
+
+
+def _by_lateness(lane: shown.Lane) -> tuple[float, int, str]:
+    """Late lanes first, the others by name: rows that change places all the time cannot be read."""
+    return (-lane.seconds if lane.records and lane.seconds >= _LATE else 0.0, not lane.lane.startswith("raw."), lane.lane)
 
 
 def _volume(view: LedgerView) -> shown.Volume | None:

@@ -1,8 +1,10 @@
 """What an operator should look at now, the gravest first, each with what to do. Pure, from the figures of a snapshot."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from console.serve.snapshot import Attention, Origin, Snapshot
+from ledger.shanghai import SHANGHAI
 from schemas.text import Text
 
 __all__ = ["BEHIND_SECONDS", "attention"]
@@ -13,31 +15,31 @@ BEHIND_SECONDS = 30.0
 _ORIGINS = {"kafka": Text("Kafka", "Kafka"), "ledger": Text("账本", "the ledger"), "quarantine": Text("隔离区", "the quarantine")}
 
 
-def attention(snapshot: Snapshot, now: float) -> tuple[Attention, ...]:
+def attention(snapshot: Snapshot) -> tuple[Attention, ...]:
     """All of it; empty when there is nothing to do."""
-    found = [*_origins(snapshot, now), *_books(snapshot), *_workers(snapshot), *_connectors(snapshot), *_lanes(snapshot),
+    found = [*_origins(snapshot), *_books(snapshot), *_workers(snapshot), *_connectors(snapshot), *_lanes(snapshot),
              *_silent(snapshot)]  # fmt: skip
     return tuple(sorted(found, key=lambda each: each.level != "bad"))
 
 
-def _origins(snapshot: Snapshot, now: float) -> Iterator[Attention]:
+def _origins(snapshot: Snapshot) -> Iterator[Attention]:
     for origin in snapshot.origins:
         if origin.state in ("stale", "away"):
-            yield _bad(f"{origin.name}_{origin.state}", *_of_origin(origin, now))
+            yield _bad(f"{origin.name}_{origin.state}", *_of_origin(origin))
     kafka = snapshot.origin("kafka")
     if kafka.state == "fresh" and not snapshot.plan_version:
         yield _warn("no_plan", Text("总线上还没有方案", "there is no plan on the bus yet"),
                     Text("执行 shutong apply <城市目录>", "run shutong apply <city directory>"))
 
 
-def _of_origin(origin: Origin, now: float) -> tuple[Text, Text]:
+def _of_origin(origin: Origin) -> tuple[Text, Text]:
     name = _ORIGINS[origin.name]
     advice = origin.advice or Text("检查 shutong serve 的日志", "read the log of shutong serve")
     told = origin.problem or Text(f"{name.zh}没有应答", f"{name.en} does not answer")
     if origin.state == "away":
         return told, advice
-    age = max(round(now - origin.as_of / 1000), 0)
-    return Text(f"{told.zh}；以下{name.zh}数字是 {age} 秒前的", f"{told.en}; figures of {name.en} are {age} s old"), advice
+    moment = datetime.fromtimestamp(origin.as_of / 1000, SHANGHAI).strftime("%H:%M:%S")
+    return Text(f"{told.zh}；来自{name.zh}的数字停在 {moment}", f"{told.en}; figures of {name.en} stopped at {moment}"), advice
 
 
 def _books(snapshot: Snapshot) -> Iterator[Attention]:
@@ -68,7 +70,7 @@ def _workers(snapshot: Snapshot) -> Iterator[Attention]:
 
 def _connectors(snapshot: Snapshot) -> Iterator[Attention]:
     for each in snapshot.connectors:
-        what = Text(f"连接器 {each.instance}", f"connector {each.instance}")
+        what = Text(f"连接器 {each.instance} ", f"connector {each.instance}")
         problem, advice = each.remarks[0] if each.remarks else (Text("", ""), Text("", ""))
         if each.state == "halted":
             yield _bad("connector_halted", Text(f"{what.zh}停下了：{problem.zh}", f"{what.en} halted: {problem.en}"), advice)

@@ -5,7 +5,7 @@ tallies as the table has is recomputed; day_route is written last, so a day torn
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date
 
 from ledger.shanghai import bounds, day_of
@@ -17,6 +17,9 @@ __all__ = ["Days"]
 #: Seconds between two recomputations at least, and how many times as long as the last one took.
 _SHORTEST = 2.0
 _SHARE = 9.0
+
+#: A day of so many tallies is searched for peaks in one go; a larger one by the hour, for memory's sake.
+_AT_ONCE = 500_000
 
 _SCOPES = (("all", "''", "1"), ("dataset", "dataset", "dataset != ''"), ("subscriber", "subscriber", "subscriber != ''"))
 
@@ -79,9 +82,17 @@ class Days:
         start, end = bounds(day, day)
         whole = {"day": day, "start": start, "end": end}
         tallies = self._store.rows(_COUNT, whole)[0]["tallies"]
-        for hour in sorted(hours):
-            slice_ = {"day": day, "start": hour, "end": hour + 3600, "n": tallies, "stages": list(STAGES)}
+        for first, behind in _slices(hours, tallies):
+            slice_ = {"day": day, "start": first, "end": behind, "n": tallies, "stages": list(STAGES)}
             for scope, name, named in _SCOPES:
                 sql = statement("fill_day_peak").substitute(scope=scope, name=name, named=named)
                 self._store.run(sql, slice_)
         self._store.run(statement("fill_day_route").template, whole)
+
+
+def _slices(hours: set[int], tallies: int) -> Iterator[tuple[int, int]]:
+    """The first second of each slice, and the one behind its last. A peak is within one aligned hour at most."""
+    if tallies <= _AT_ONCE:
+        yield min(hours), max(hours) + 3600
+    else:
+        yield from ((hour, hour + 3600) for hour in sorted(hours))

@@ -1,0 +1,172 @@
+"""The recorder's core on the real table: each row once whatever is read again, one insert one month, at most so many rows."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from ledger.days import Days
+from ledger.recorder import Recording
+from ledger.retention import drop_old
+from ledger.shanghai import month_of
+from ledger.store import Store
+from ledger.tallies import BATCH_ROWS, Batch, rows_of
+from schemas.codec import encode_tallies
+from schemas.errors import HaltError, RetryError
+from schemas.tally import Tally, TallyKey
+from schemas.text import Text
+from tests.ledger.drawn import flat, messages, second
+
+MIDNIGHT = second("2026-11-01T00:00:00")
+
+
+def stored(store: Store) -> list[tuple[int, int, int]]:
+    return [(row["lp"], row["lo"], row["li"]) for row in store.rows("SELECT lp, lo, li FROM tally ORDER BY lp, lo, li")]
+
+
+def one(at: int, records: int = 1, stage: str = "arrived", cause: str = "live") -> Tally:
+    return Tally(TallyKey(at, stage, cause, "health", "health.resident"), records, records * 10)
+
+
+class Watched(Store):
+    """Notes what is inserted, and can fail before or after the table has it."""
+
+    inserts: list[tuple[int, int]]
+    fail: str = ""
+
+    def insert(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
+        if table == "tally":
+            months = {month_of(at) for at in columns["at"]}
+            assert len(months) == 1, "an insert of two months is two parts"
+            self.inserts.append((months.pop(), len(columns["at"])))
+        if self.fail == "before":
+            raise RetryError(Text("不在", "away"), advice=Text("等", "wait"))
+        super().insert(table, columns)
+        if self.fail == "after":
+            raise RetryError(Text("不知道", "nobody knows"), advice=Text("等", "wait"))
+
+
+@pytest.fixture
+def watched(store: Store) -> Watched:
+    store.__class__ = Watched
+    assert isinstance(store, Watched)
+    store.inserts = []
+    return store
+
+
+def test_a_batch_is_cut_where_the_shanghai_month_changes_and_not_where_utcs_does(watched: Watched) -> None:
+    recording = Recording(watched, Days(watched))
+    utc = MIDNIGHT + 8 * 3600
+    for offset, at in enumerate((MIDNIGHT - 2, MIDNIGHT - 1, MIDNIGHT, MIDNIGHT + 1, utc - 1, utc, MIDNIGHT - 1)):
+        recording.take(0, offset, encode_tallies("w", 1, [one(at)]))
+    recording.flush()
+    assert watched.inserts == [(202610, 2), (202611, 4), (202610, 1)]
+    assert {row["partition"] for row in watched.rows("SELECT DISTINCT partition FROM system.parts WHERE table = 'tally' AND active "
+                                                     "AND database = currentDatabase()")} == {"202610", "202611"}
+
+
+def test_no_insert_has_more_rows_than_i15_allows(watched: Watched) -> None:
+    recording = Recording(watched, Days(watched))
+    message = encode_tallies("w", 1, [one(MIDNIGHT + n) for n in range(2000)])
+    for offset in range(60):
+        recording.take(0, offset, message)
+    recording.flush()
+    assert BATCH_ROWS <= 100_000
+    assert [rows for _, rows in watched.inserts] == [50_000, 50_000, 20_000]
+    assert len(set(stored(watched))) == 120_000
+
+
+def test_one_insert_is_one_part(watched: Watched) -> None:
+    watched.run("SYSTEM STOP MERGES tally")
+    recording = Recording(watched, Days(watched))
+    for offset in range(10):
+        recording.take(0, offset, encode_tallies("w", 1, [one(MIDNIGHT + n) for n in range(2000)]))
+    recording.flush()
+    [row] = watched.rows("SELECT count() AS parts FROM system.parts WHERE table = 'tally' AND active AND database = currentDatabase()")
+    assert (row["parts"], watched.inserts) == (1, [(202611, 20_000)])
+
+
+@pytest.mark.parametrize("end", range(0, 40, 3))
+def test_what_is_read_again_from_any_place_is_not_recorded_again(store: Store, end: int) -> None:
+    """A recorder that died after any of the inserts, the month changing within messages."""
+    sent = messages(end, 40, [MIDNIGHT - 3, MIDNIGHT - 1, MIDNIGHT, MIDNIGHT + 5])
+    values = [encode_tallies("w", 1, message) for message in sent]
+    dying = Recording(store, Days(store))
+    for offset in range(end):
+        dying.take(0, offset, values[offset])
+    # Died here: what the month change flushed is in the table, in the middle of a message; the rest is not.
+    following = Recording(store, Days(store))
+    reached = following.reached.get(0)
+    for offset in range(reached.lo if reached else 0, 40):
+        following.take(0, offset, values[offset])
+    following.flush()
+    found = stored(store)
+    assert len(found) == len(set(found)) == len(list(flat(sent)))
+    [total] = store.rows("SELECT sum(records) AS records FROM tally")
+    assert total["records"] == sum(tally.records for tally in flat(sent))
+
+
+@pytest.mark.parametrize("fail", ["before", "after"])
+def test_an_insert_that_failed_or_went_through_unheard_ends_up_in_the_table_once(watched: Watched, fail: str) -> None:
+    sent = [encode_tallies("w", 1, message) for message in messages(4, 20, [MIDNIGHT + 9])]
+    recording = Recording(watched, Days(watched))
+    for offset, value in enumerate(sent):
+        recording.take(0, offset, value)
+    watched.fail = fail
+    with pytest.raises(RetryError):
+        recording.flush()
+    watched.fail = ""
+    again = Recording(watched, Days(watched))
+    for offset, value in enumerate(sent):
+        again.take(0, offset, value)
+    again.flush()
+    assert len(stored(watched)) == len(set(stored(watched))) == sum(map(len, messages(4, 20, [MIDNIGHT + 9])))
+
+
+def test_partitions_resume_each_at_their_own_place(store: Store) -> None:
+    first = Recording(store, Days(store))
+    first.take(0, 7, encode_tallies("w", 1, [one(MIDNIGHT)]))
+    first.take(3, 99, encode_tallies("w", 1, [one(MIDNIGHT), one(MIDNIGHT + 1)]))
+    first.flush()
+    again = Recording(store, Days(store))
+    assert {partition: row.lo for partition, row in again.reached.items()} == {0: 7, 3: 99}
+    again.take(0, 98, encode_tallies("w", 1, [one(MIDNIGHT)]))
+    again.flush()
+    assert stored(store) == [(0, 7, 0), (0, 98, 0), (3, 99, 0), (3, 99, 1)]
+
+
+BAD = {"no avro": b"\x07nonsense", "a stage nobody knows": encode_tallies("w", 1, [one(MIDNIGHT, stage="sold")]),
+       "a cause nobody knows": encode_tallies("w", 1, [one(MIDNIGHT, cause="whim")]),
+       "a second before 1970": encode_tallies("w", 1, [one(-1)]), "a second beyond the table": encode_tallies("w", 1, [one(1 << 32)]),
+       "less than nothing": encode_tallies("w", 1, [one(MIDNIGHT, records=-1)]),
+       "a bucket too many": encode_tallies("w", 1, [one(MIDNIGHT)._replace(lat_b=(3,), lat_c=())]),
+       "a bucket beyond the table": encode_tallies("w", 1, [one(MIDNIGHT)._replace(lat_b=(256,), lat_c=(1,))])}
+
+
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD.keys())
+def test_a_message_that_cannot_be_recorded_whole_stops_the_recorder_behind_what_was_good(store: Store, bad: bytes) -> None:
+    recording = Recording(store, Days(store))
+    recording.take(0, 0, encode_tallies("w", 1, [one(MIDNIGHT)]))
+    with pytest.raises(HaltError) as caught:
+        recording.take(0, 1, bad)
+    assert "0" in caught.value.problem.en
+    assert "1" in caught.value.problem.en
+    assert stored(store) == [(0, 0, 0)]
+
+
+def test_the_order_of_rows_is_the_same_each_time_a_message_is_decoded() -> None:
+    [message] = messages(11, 1, [MIDNIGHT - 2, MIDNIGHT + 2, MIDNIGHT - 1], most=30)
+    rows = rows_of(2, 5, encode_tallies("w", 1, message))
+    assert rows == rows_of(2, 5, encode_tallies("w", 1, message))
+    assert [row[:3] for row in rows] == [(2, 5, index) for index in range(len(message))]
+    assert sum(1 for _ in Batch().fill(rows)) == 1, "a message is cut once at most"
+
+
+def test_old_months_go_but_not_the_one_a_partition_resumes_from(store: Store) -> None:
+    recording = Recording(store, Days(store))
+    for offset, day in enumerate(("2020-01-15", "2020-02-15", "2026-11-01")):
+        recording.take(0, offset, encode_tallies("w", 1, [one(second(f"{day}T12:00:00"))]))
+    recording.take(1, 0, encode_tallies("w", 1, [one(second("2020-02-16T12:00:00"))]))
+    recording.flush()
+    assert drop_old(store) == [("tally", 202001)]
+    assert {row.lp: row.lo for row in Recording(store, Days(store)).reached.values()} == {0: 2, 1: 0}

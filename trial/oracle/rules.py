@@ -135,14 +135,14 @@ def _mod_11_2(digits: str) -> str:
 
 def _phone(value: str, options: Mapping[str, str], arrived: int) -> _Said:
     digits = re.sub(r"[\s()\-]", "", "".join(map(_half, value)))
-    digits = re.sub(r"^(\+86|0086|86(?=1\d{10}$))", "", digits)
-    if not re.fullmatch(r"1[3-9]\d{9}|0\d{9,11}", digits):
+    digits = re.sub(r"^(\+86|0086|86(?=1[0-9]{10}$))", "", digits)
+    if not re.fullmatch(r"1[3-9][0-9]{9}|0[0-9]{9,11}", digits):
         return _Said(value, "phone", "reject")
     return _Said(digits, "phone", "fix") if digits != value else _Said(value)
 
 
 def _date(value: str, options: Mapping[str, str], arrived: int) -> _Said:
-    match = re.fullmatch(r"(\d{4})(?:(\d\d)(\d\d)|[-/.](\d{1,2})[-/.](\d{1,2})|年(\d{1,2})月(\d{1,2})日)",
+    match = re.fullmatch(r"([0-9]{4})(?:([0-9][0-9])([0-9][0-9])|[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})|年([0-9]{1,2})月([0-9]{1,2})日)",
                          "".join(map(_half, value)).strip())
     if match is None:
         return _Said(value, "date_form", "reject")
@@ -164,7 +164,7 @@ def _is_date(year: str, month: str, day: str, arrived: int | None) -> bool:
 
 def _division_code(value: str, options: Mapping[str, str], arrived: int) -> _Said:
     digits = "".join(map(_half, value)).strip()
-    if not re.fullmatch(rf"\d{{{options.get('digits', 6)}}}", digits):
+    if not re.fullmatch(rf"[0-9]{{{options.get('digits', 6)}}}", digits):
         return _Said(value, "division", "reject")
     return _Said(digits, "division", "fix") if digits != value else _Said(value)
 

@@ -1,7 +1,6 @@
 """Dates of the calendar, and from which moment on a record may speak of them."""
 
 import datetime as dt
-from functools import lru_cache
 from typing import Final
 
 __all__ = ["begins"]
@@ -12,7 +11,6 @@ _FIRST: Final = dt.date(1970, 1, 1).toordinal()
 _SHANGHAI: Final = 8 * 3_600_000
 
 
-@lru_cache(1 << 16)
 def begins(year: str, month: str, day: str) -> int | None:
     """The moment (ms since 1970 UTC) that day begins in China; None for a date that is in no calendar."""
     try:

@@ -1,9 +1,12 @@
 """Full-width forms of ASCII, as Chinese input methods leave them in numbers and codes."""
 
+import re
+
 __all__ = ["half", "narrow"]
 
 _HALF = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _NARROW = {code: plain for code, plain in _HALF.items() if chr(plain).isalnum()}
+_WIDE = re.compile("[" + "".join(map(chr, _NARROW)) + "]").search
 
 
 def half(text: str) -> str:
@@ -13,4 +16,4 @@ def half(text: str) -> str:
 
 def narrow(text: str) -> str:
     """Full-width letters and digits as ASCII; Chinese punctuation stays: for names and addresses."""
-    return text if text.isascii() else text.translate(_NARROW)
+    return text.translate(_NARROW) if _WIDE(text) else text

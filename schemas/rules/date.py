@@ -1,6 +1,7 @@
 """date: a date of the calendar, in the spellings people use, kept as ISO 8601 has it."""
 
 import re
+from functools import lru_cache
 
 from schemas.reasons import Reason
 from schemas.rules.calendar import begins
@@ -13,6 +14,10 @@ __all__ = ["date"]
 
 _ISO = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})").fullmatch
 _SPELT = re.compile(r"([0-9]{4})(?:([0-9]{2})([0-9]{2})|[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})|年([0-9]{1,2})月([0-9]{1,2})日)").fullmatch
+
+
+#: The longest text that is remembered with its verdict; a date has fewer characters.
+_LONGEST = 16
 
 
 def _moment(text: str) -> str:
@@ -47,18 +52,27 @@ def _read(text: str) -> tuple[str, str, str] | None:
     options={"not_after": _moment})
 def date(not_after: str = "") -> Check:
     """A date that exists. With `not_after=arrival` it is no later than the day, in China, on which the record arrived."""
-    form, missing = reject("date_form"), reject("date")
+    judged = _bounded if not_after else _judged
+    plain = judged.__wrapped__
+    return lambda text: judged(text) if len(text) <= _LONGEST else plain(text)
 
-    def check(text: str) -> Verdict:
-        parts = _read(text)
-        if parts is None:
-            return form
-        year, month, day = parts
-        start = begins(year, month, day)
-        if start is None:
-            return missing
-        iso = f"{year}-{month:0>2}-{day:0>2}"
-        told = KEEP if iso == text else fix(iso, "date_form")
-        return told._replace(since=start, late="date") if not_after else told
 
-    return check
+# There are few dates and many records, so the verdicts of all datasets are remembered together.
+@lru_cache(1 << 16)
+def _judged(text: str) -> Verdict:
+    parts = _read(text)
+    if parts is None:
+        return reject("date_form")
+    if begins(*parts) is None:
+        return reject("date")
+    year, month, day = parts
+    iso = f"{year}-{month:0>2}-{day:0>2}"
+    return KEEP if iso == text else fix(iso, "date_form")
+
+
+@lru_cache(1 << 16)
+def _bounded(text: str) -> Verdict:
+    told = _judged.__wrapped__(text)
+    parts = _read(text)
+    start = begins(*parts) if parts else None
+    return told if start is None else told._replace(since=start, late="date")

@@ -13,7 +13,7 @@ from schemas.control import Dataset
 from schemas.errors import HaltError
 from schemas.letter import Finding
 from schemas.rules.book import Use, check_rules, use_of
-from schemas.rules.verdict import ALWAYS
+from schemas.rules.verdict import ALWAYS, KEEP
 from schemas.text import Text
 
 __all__ = ["Judge", "Judgement", "canonical", "compile_rules"]
@@ -46,24 +46,21 @@ class _Quiet(dict[bytes, int]):
         self._on_null = _NEVER if any(use.rule.on_null.severity for use in uses) else ALWAYS
 
     def __missing__(self, piece: bytes) -> int:
-        since = self._since(piece)
-        if len(piece) <= _LONGEST:
-            if len(self) >= _REMEMBERED:
-                self.clear()
-            self[piece] = since
-        return since
-
-    def _since(self, piece: bytes) -> int:
         text = self.read(piece)
         if text is None:
             return self._on_null
         latest = ALWAYS
         for check in self._checks:
             verdict = check(text)
-            if verdict.severity:
-                return _NEVER
-            if verdict.since > latest:
-                latest = verdict.since
+            if verdict is not KEEP:
+                if verdict[0]:
+                    latest = _NEVER
+                    break
+                latest = max(latest, verdict.since)
+        if len(piece) <= _LONGEST:
+            if len(self) >= _REMEMBERED:
+                self.clear()
+            self[piece] = latest
         return latest
 
 
@@ -151,6 +148,9 @@ def _kept(finding: Finding) -> Finding:
 
 def _reader(field: Field) -> Callable[[bytes], str | None]:
     """A slice as the rules see it: text, and for other types whether there is a value at all."""
+    if field.kind == "text" and not field.nullable:
+        # Most texts have a length of one byte.
+        return lambda piece: piece[1:].decode() if piece[0] < 128 else field.text(piece)
     if field.kind == "text":
         return field.text
     return lambda piece: None if field.decode(piece) is None else "-"

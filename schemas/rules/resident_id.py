@@ -1,7 +1,10 @@
 """resident_id: the 18 characters of a citizen's number. A finding names the part that fails."""
 
 import re
+from collections.abc import Callable
+from functools import partial
 from operator import mul
+from typing import Final, Generic, TypeVar
 
 from schemas.reasons import Reason
 from schemas.rules.calendar import begins
@@ -12,6 +15,10 @@ from schemas.text import Text
 
 __all__ = ["resident_id"]
 
+Part = TypeVar("Part")
+
+#: Parts remembered before they are forgotten and begun anew.
+_PARTS: Final = 1 << 16
 _FORM = re.compile(r"[0-9]{17}[0-9X]").fullmatch
 _WEIGHTS = tuple(2 ** place % 11 for place in range(17, 0, -1))
 #: The check character by the weighted sum of the 17 ASCII codes before it, modulo 11.
@@ -47,13 +54,41 @@ def resident_id() -> Check:
             number = half("".join(text.split())).upper()
             if not _FORM(number):
                 return form
-        start = begins(number[6:10], number[10:12], number[12:14])
-        if start is None:
+        born, middle = _BORN[number[6:14]]
+        if born is None:
             return birth
-        if _CHECK[sum(map(mul, _WEIGHTS, number.encode())) % 11] != number[17]:
-            return Verdict("reject", "id_check", "", start, "id_birth")
+        if _CHECK[(_AREA[number[:6]] + middle + _SERIAL[number[14:17]]) % 11] != number[17]:
+            return born._replace(severity="reject", reason="id_check")
         if number == text:
-            return Verdict("", "", "", start, "id_birth")
-        return Verdict("fix", "id_form", number, start, "id_birth")
+            return born
+        return born._replace(severity="fix", reason="id_form", value=number)
 
     return check
+
+
+class _Remembered(dict[str, Part], Generic[Part]):
+    """What the digits of one part of a number come to. A city's numbers share their divisions, birthdays and serials."""
+
+    def __init__(self, work: Callable[[str], Part]) -> None:
+        self._work = work
+
+    def __missing__(self, digits: str) -> Part:
+        if len(self) >= _PARTS:
+            self.clear()
+        told = self[digits] = self._work(digits)
+        return told
+
+
+def _weight(place: int, digits: str) -> int:
+    return sum(map(mul, _WEIGHTS[place:], digits.encode()))
+
+
+def _birth(digits: str) -> tuple[Verdict | None, int]:
+    """Nothing to say from the moment that day begins, None where it is no day; and what the digits weigh."""
+    start = begins(digits[:4], digits[4:6], digits[6:])
+    return None if start is None else Verdict(since=start, late="id_birth"), _weight(6, digits)
+
+
+_AREA = _Remembered(partial(_weight, 0))
+_BORN = _Remembered(_birth)
+_SERIAL = _Remembered(partial(_weight, 14))

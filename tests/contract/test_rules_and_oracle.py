@@ -1,0 +1,111 @@
+"""The rules and the oracle's, written apart from the same standards, say the same of every row."""
+
+import datetime as dt
+import json
+from typing import Any, NamedTuple
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from schemas.codec import EventScanner
+from schemas.contract import event_schema
+from schemas.control import Dataset
+from schemas.datasets import standard_dataset
+from schemas.rules import Judge, compile_rules, every_example
+from trial.city.dirt import DirtyPopulation
+from trial.oracle.rules import RowRules
+
+MOMENT = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
+SPELLINGS = sorted({shown.given for _, shown in every_example() if shown.given})
+WRITTEN = sorted({shown.use or rule.name for rule, shown in every_example()})
+
+#: Any text; a text of the rules' examples; and one with some characters put in, taken out or doubled.
+CHARACTERS = "0123456789xX ０１Ｘ　-/.年月日+()\t\u00a0٣²ⅷ\u2028a甲"
+TEXTS = st.one_of(
+    st.text(max_size=12), st.sampled_from(SPELLINGS), st.text(CHARACTERS, max_size=20),
+    st.builds(lambda text, spot, size, put: text[:spot] + put + text[spot + size:], st.sampled_from(SPELLINGS),
+              st.integers(0, 20), st.integers(0, 3), st.text(CHARACTERS, max_size=3)))
+ARRIVALS = st.integers(-2_000_000_000_000, 4_000_000_000_000)
+#: Midnights in China around dates the texts speak of: where a judgement turns.
+EDGES = st.sampled_from([1_767_283_200_000, 1_767_283_199_999, 1_767_369_600_000, 1_767_369_599_999, 0])
+
+
+@st.composite
+def numbers(draw: st.DrawFn) -> str:
+    """A citizen's number with the right check character, of any day and any division."""
+    body = f"{draw(st.integers(0, 999999)):06}{draw(st.integers(1890, 2040)):04}" \
+           f"{draw(st.integers(0, 13)):02}{draw(st.integers(0, 32)):02}{draw(st.integers(0, 999)):03}"
+    weights = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+    last = "10X98765432"[sum(weight * int(digit) for weight, digit in zip(weights, body, strict=True)) % 11]
+    return body + draw(st.sampled_from([last, last, last.lower(), "0"]))
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[Dataset, list[tuple[dict[str, Any], int]]]:
+    """A dataset of texts under drawn rules, and rows of it with their arrivals."""
+    names = [f"f{number}" for number in range(draw(st.integers(1, 3)))]
+    key = draw(st.sampled_from(names))
+    nullable = {name: name != key and draw(st.booleans()) for name in names}
+    fields = [{"name": name, "type": ["null", "string"] if nullable[name] else "string"} for name in names]
+    rules = {name: tuple(draw(st.lists(st.sampled_from(WRITTEN), max_size=4))) for name in names}
+    dataset = Dataset(id="a.thing", title="t", provider="a", key=(key,), event_schema=1, rules=rules,
+                      row_schema=json.dumps({"type": "record", "name": "Thing", "fields": fields}))
+    values = {name: st.none() | TEXTS if nullable[name] else TEXTS | numbers() for name in names}
+    return dataset, draw(st.lists(st.tuples(st.fixed_dictionaries(values), ARRIVALS | EDGES), min_size=1, max_size=4))
+
+
+class Both(NamedTuple):
+    """A dataset's rules in both forms."""
+
+    scanner: EventScanner
+    judge: Judge
+    oracle: RowRules
+
+
+def both(dataset: Dataset) -> Both:
+    scanner = EventScanner(event_schema(dataset.id, dataset.row_schema), dataset.event_schema)
+    return Both(scanner, compile_rules(dataset, scanner), RowRules(dataset))  # type: ignore[arg-type]
+
+
+def single(written: str) -> Both:
+    """One rule on one field that is not the key."""
+    shape = {"type": "record", "name": "Thing", "fields": [{"name": name, "type": "string"} for name in "kf"]}
+    return both(Dataset(id="a.thing", title="t", provider="a", key=("k",), event_schema=1, row_schema=json.dumps(shape),
+                        rules={"f": (written,)}))
+
+
+SINGLE = [single(written) for written in WRITTEN]
+
+
+def agree(rules: Both, rows: list[tuple[dict[str, Any], int]]) -> None:
+    """One judge over all rows, remembering what it will, against the oracle row by row."""
+    scanner, judge, oracle = rules
+    for row, arrived in rows:
+        told = judge.judge(scanner.encode_row(row), arrived)
+        expected, findings = oracle.judge(row, arrived)
+        assert [(one.field, one.reason, one.severity) for one in told.findings] == [tuple(one[:3]) for one in findings]
+        assert told.rejected == any(one.severity == "reject" for one in findings)
+        assert scanner.decode_row(told.row) == (row if told.rejected else expected)
+        assert told.fixed == (not told.rejected and expected != row)
+
+
+@settings(max_examples=400, deadline=None)
+@given(cases())
+def test_rules_and_oracle_agree_on_any_row_under_any_rules(case: tuple[Dataset, list[tuple[dict[str, Any], int]]]) -> None:
+    dataset, rows = case
+    agree(both(dataset), rows)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(numbers() | TEXTS, ARRIVALS | EDGES)
+@example("202601021", 1_767_283_199_999)
+def test_rules_and_oracle_agree_on_any_value_under_every_single_rule(text: str, arrived: int) -> None:
+    for rules in SINGLE:
+        agree(rules, [({"k": "", "f": text}, arrived)])
+
+
+def test_rules_and_oracle_agree_on_a_city_of_dirty_residents() -> None:
+    people = DirtyPopulation(7)
+    rows = [{**people.draw()[0]._asdict(), "updated_at": MOMENT} for _ in range(2000)]
+    agree(both(standard_dataset("resident").declare("health.resident", 1)), [(row, 1_767_323_045_000) for row in rows])
+    assert len(people.counts) >= 10

@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 
 from governance.declared import City, DeclaredDataset, DepartmentFile, SubscriptionFile
 from governance.problems import Refusal, RefusedError
-from schemas.contract import check_subscription, event_schema, event_subject, output_schema, output_subject
+from schemas.contract import (
+    check_dataset,
+    check_subscription,
+    event_schema,
+    event_subject,
+    output_schema,
+    output_subject,
+)
 from schemas.control import (
     ConnectorInstance,
     ControlObject,
@@ -130,6 +137,11 @@ class _Step:
         return tuple(item for item in changed if isinstance(item, Dataset))
 
     def _dataset(self, item: DeclaredDataset) -> Dataset:
+        draft = Dataset(**item.model_dump(), event_schema=0)
+        wrong = check_dataset(draft)
+        self.refusals += [Refusal(f"datasets/{item.id}", text) for text in wrong]
+        if wrong:
+            return draft
         text = event_schema(item.id, item.row_schema)
         return Dataset(**item.model_dump(), event_schema=self.schema_number(event_subject(item.id), text))
 

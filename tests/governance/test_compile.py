@@ -134,6 +134,17 @@ def test_everything_refused_is_told_at_once(city_folder: Path, first: Plan) -> N
     assert {"departments/health", "datasets/health.resident", "departments/tax"} <= set(told)
 
 
+def test_a_dataset_whose_rules_or_key_make_no_sense_is_refused_by_name(city_folder: Path, first: Plan) -> None:
+    (city_folder / "datasets/health.migrant.toml").write_text(
+        'standard = "resident"\nkey = ["updated_at"]\n[rules]\nname = ["lenght(min=2)"]\n')
+    with pytest.raises(RefusedError) as caught:
+        compiled(city_folder, first)
+    told = [refusal.text.en for refusal in caught.value.refusals if refusal.name == "datasets/health.migrant"]
+    assert len(told) == 2
+    assert "updated_at" in told[0]
+    assert "lenght" in told[1]
+
+
 def test_a_purpose_or_title_may_change_while_the_bus_runs(city_folder: Path, first: Plan) -> None:
     edit(city_folder, "subscriptions/tax.health.resident.toml", "核验", "专项附加扣除核验")
     change = compiled(city_folder, first, used=frozenset({"raw.health"}))

@@ -23,9 +23,9 @@ _EVERY: Final = 0.25
 logger = logging.getLogger(__name__)
 
 
-def view_of(plan: Plan, secret: bytes, memory_limit: int) -> View:
-    """The plan compiled for handlers, and what the transport wants to know of it."""
-    work = working_plan(plan, secret)
+def view_of(plan: Plan, secret: bytes, memory_limit: int, before: WorkingPlan | None = None) -> View:
+    """The plan compiled for handlers, and what the transport wants to know of it. What is as `before` is kept."""
+    work = working_plan(plan, secret, before=before)
     kinds: tuple[Kind, Kind] = ("raw", "clean")
     lanes: dict[str, Kind] = {lane: kind for kind in kinds for lane in work.lanes(kind)}
     scoped = {f"clean.{source.provider}" for source in work.sources.values() if source.outlets.scoped}
@@ -51,6 +51,7 @@ class Follower(threading.Thread):
         self._secret = secret
         self._limit = memory_limit
         self._reader: ControlReader | None = None
+        self._work: WorkingPlan | None = None
         self._ended = threading.Event()
         self.on_view: Callable[[View], None] = lambda view: None
 
@@ -90,7 +91,8 @@ class Follower(threading.Thread):
 
     def _compile(self, plan: Plan) -> View:
         began = time.perf_counter()
-        view = view_of(plan, self._secret, self._limit)
+        view = view_of(plan, self._secret, self._limit, self._work)
+        self._work = view.work
         logger.info("plan %d: %d datasets, %d subscriptions, compiled in %.0f ms", plan.version, len(plan.datasets),
                     len(plan.subscriptions), (time.perf_counter() - began) * 1000)
         return view

@@ -1,15 +1,16 @@
 """The plan compiled for work: per schema id a scanner, a judge and the outlets of its live subscriptions.
 
-Compiled once per plan version, never per record. For the handlers; `lanes` tells the transport what to subscribe to.
+Compiled when the plan changes, and then only what did change, never per record. For the handlers; `lanes` tells the
+transport what to subscribe to.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from schemas.codec.frame import prefix
 from schemas.codec.scanner import EventScanner, Pieces, Scanned
-from schemas.control import Dataset, Plan
+from schemas.control import Dataset, Node, Plan, Subscription
 from schemas.envelope import marker_key
 from schemas.errors import RetryError
 from schemas.keys import Key
@@ -24,6 +25,15 @@ __all__ = ["Source", "WorkingPlan", "check_version", "working_plan"]
 #: Field values whose division is kept, per dataset.
 _DIVISIONS: Final = 65_536
 _DIVISION_SIZE: Final = 64
+
+
+class _Parts(NamedTuple):
+    """All of the plan that a source is made of."""
+
+    dataset: Dataset
+    schema: str
+    live: tuple[Subscription, ...]
+    home: Node | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +51,7 @@ class Source:
     marker: bytes
     division: Callable[[Pieces | None], str]
     outlets: Outlets
+    made_of: _Parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +84,22 @@ def check_version(chunk: Chunk, plan: WorkingPlan, memory: Memory) -> None:
                 advice=Text("等待控制通道", "wait for the control topics"), after=0.2)
 
 
-def working_plan(plan: Plan, secret: bytes, given_up: Iterable[int] = ()) -> WorkingPlan:
-    """Compile a plan. `secret` keys the HMAC masks; `given_up` are schema ids no longer waited for."""
-    sources = [_source(plan, dataset, secret) for dataset in plan.datasets.values()]
+def working_plan(plan: Plan, secret: bytes, given_up: Iterable[int] = (),
+                 before: WorkingPlan | None = None) -> WorkingPlan:
+    """Compile a plan. `secret` keys the HMAC masks; `given_up` are schema ids no longer waited for.
+
+    What is as it was `before`, an earlier version under the same secret, is taken from there.
+    """
+    live: dict[str, list[Subscription]] = {}
+    for item in plan.subscriptions.values():
+        if item.state == "live":
+            live.setdefault(item.dataset, []).append(item)
+    known = before.sources if before else {}
+    sources = []
+    for dataset in plan.datasets.values():
+        parts = _Parts(dataset, plan.schemas[dataset.event_schema].text, tuple(live.get(dataset.id, ())), plan.home)
+        source = known.get(prefix(dataset.event_schema))
+        sources.append(source if source is not None and source.made_of == parts else _source(plan, parts, secret))
     return WorkingPlan(
         version=plan.version,
         sources={prefix(source.schema_id): source for source in sources},
@@ -84,17 +108,17 @@ def working_plan(plan: Plan, secret: bytes, given_up: Iterable[int] = ()) -> Wor
         all_lanes=tuple(plan.lanes))
 
 
-def _source(plan: Plan, dataset: Dataset, secret: bytes) -> Source:
-    scanner = EventScanner(plan.schemas[dataset.event_schema].text, dataset.event_schema)
+def _source(plan: Plan, parts: _Parts, secret: bytes) -> Source:
+    dataset = parts.dataset
+    scanner = EventScanner(parts.schema, dataset.event_schema)
     judge = compile_rules(dataset, scanner)
     key = Key(dataset, scanner)
-    live = [item for item in plan.subscriptions.values() if item.dataset == dataset.id and item.state == "live"]
     return Source(
         dataset=dataset.id, provider=dataset.provider, schema_id=dataset.event_schema,
         rules_version=dataset.rules_version,
         scan=scanner.scan, judge=judge.judge, record_key=key.canonical, parses_key=key.parses,
         marker=marker_key(dataset.id), division=_division(dataset, scanner),
-        outlets=outlets(plan, dataset, live, scanner, secret))
+        outlets=outlets(plan, dataset, parts.live, scanner, secret), made_of=parts)
 
 
 def _division(dataset: Dataset, scanner: EventScanner) -> Callable[[Pieces | None], str]:

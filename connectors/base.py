@@ -69,13 +69,18 @@ class Finding(NamedTuple):
 
 
 class RowChange(NamedTuple):
-    """One change of one row as the source sees it. A delete names the record by its Kafka key and has no row."""
+    """One change of one row as the source sees it. A delete names the record by its Kafka key and has no row.
+
+    `place` is where a person finds the row (`file:line`). With a `flaw`, `[field:]reason`, it is counted as refused.
+    """
 
     op: Op
     row: Mapping[str, Any] | None
     at: int = 0
     cause: Cause = "live"
     key: bytes = b""
+    place: str = ""
+    flaw: str = ""
 
 
 @dataclass(frozen=True)

@@ -38,15 +38,15 @@ class KafkaDesk:
         self._goal: dict[int, int] = {}
         self._next_ask, self._patience = 0.0, _ASK_EVERY
         self._cluster: Cluster | None = None
-        self.standing: tuple[Finding, ...] = ()
+        self.standing: Callable[[], tuple[Finding, ...]] = tuple
 
     def wait(self, seconds: float) -> bool:
         """Sleep; False as soon as the source shall stop."""
         return not (self._stop.wait(seconds) if seconds > 0 else self._stop.is_set())
 
     def report(self, progress: Progress) -> None:
-        """Show this in the instance's status, beside what `check` found."""
-        self._board.progress(progress, self.standing)
+        """Show this in the instance's status, beside what `check` found and what was refused."""
+        self._board.progress(progress, self.standing())
 
     def remember_published(self) -> None:
         """Take note of how far the instance has published."""

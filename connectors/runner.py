@@ -4,6 +4,7 @@ So a restart repeats nothing and loses nothing, wherever the process died. The t
 process with the same instance fences the first, which stops.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -14,6 +15,7 @@ from connectors.canonical import canonical_for
 from connectors.cursors import CURSORS, Stored, load, new_epoch, records
 from connectors.desk import KafkaDesk
 from connectors.fitting import Misfit
+from connectors.rejects import key_hash
 from connectors.shape import Shape
 from connectors.tasks import SourceTask
 from schemas.codec import EventCodec, encode_tallies
@@ -26,6 +28,11 @@ from wire.publisher import TransactionalPublisher
 from wire.settings import KafkaSettings
 
 __all__ = ["SourceRunner", "refuse"]
+
+log = logging.getLogger("shutong.connect")
+
+#: Of the refused rows of one batch so many are named in the log; all are counted.
+_LOGGED = 5
 
 
 class SourceRunner:
@@ -53,7 +60,7 @@ class SourceRunner:
                 self._committed = load(self._settings, self._task.instance)
                 self._stored = self._committed or self._stored
                 desk = KafkaDesk(self._settings, self._task, self._board, self._stop, lambda: self._stored.published)
-                desk.standing = findings
+                desk.standing = lambda: (*findings, *filter(None, [self._stored.rejects.finding()]))
                 self._board.set(state="running", rejected=self._stored.rejects.count, next_try=0)
                 for batch in source.read(self._stored.cursor, desk):
                     self._publish(publisher, batch)
@@ -81,16 +88,21 @@ class SourceRunner:
         self._board.count(seq - before.seq)
         if refused:
             self._board.set(rejected=now.rejects.count)
+            for place, reason in refused[:_LOGGED]:
+                log.warning("%s: a row does not fit and was not sent: %s (%s)", self._task.instance, place, reason)
 
     def _send(
         self, publisher: TransactionalPublisher, changes: Sequence[RowChange]
-    ) -> tuple[int, list[tuple[bytes, str]], TallyBook]:
+    ) -> tuple[int, list[tuple[str, str]], TallyBook]:
         """Number and send the changes. What fits into no event takes no number and is told apart."""
         seq, second = self._stored.seq, int(time.time())
-        refused: list[tuple[bytes, str]] = []
+        refused: list[tuple[str, str]] = []
         book = TallyBook()
         sums: dict[str, list[int]] = {}
         for change in changes:
+            if change.flaw:
+                refused.append((change.place, change.flaw))
+                continue
             key = change.key
             try:
                 row = None if change.row is None else self._shape.fit(change.row)
@@ -98,9 +110,9 @@ class SourceRunner:
                 value = self._codec.encode(Event(self._meta(change, seq), row))
                 publisher.send(self._task.raw, key, value)
             except Misfit as misfit:
-                refused.append((self._name(change), f"{misfit.field}:{misfit.reason}"))
+                refused.append((change.place or self._name(change), f"{misfit.field}:{misfit.reason}"))
             except RejectError as error:
-                refused.append((key, f":{error.code}"))
+                refused.append((change.place or key_hash(key), error.code))
             else:
                 seq += 1
                 counted = sums.setdefault(change.cause, [0, 0])
@@ -120,14 +132,14 @@ class SourceRunner:
             f"{stream}:{epoch}:{seq}", change.op, change.at, self._task.source_system, stream, epoch, seq, change.cause
         )
 
-    def _name(self, change: RowChange) -> bytes:
-        """The key of a row that does not fit, if at least its key does."""
+    def _name(self, change: RowChange) -> str:
+        """A row that does not fit by the hash of its key, if at least that fits."""
         if change.row is None:
-            return change.key
+            return key_hash(change.key)
         try:
-            return self._shape.record_key([change.row.get(field) for field in self._shape.key_fields])
+            return key_hash(self._shape.record_key([change.row.get(field) for field in self._shape.key_fields]))
         except Misfit:
-            return b""
+            return "-"
 
 
 def refuse(findings: Iterable[Finding]) -> None:

@@ -95,13 +95,17 @@ class _Reading:
             yield from self._snapshot()
         while self.state.phase == "live":
             began = time.monotonic()
+            moved = False
             if self.table.watermark is not None:
-                yield from self._poll()
+                for batch in self._poll():
+                    moved = True
+                    yield batch
+            took = time.monotonic() - began
             yield from self._reconcile()
             yield Batch((), self.state.cursor())
             self._report()
-            # A poll that takes long is not made more often: the database has other work than ours.
-            if not self.desk.wait(max(self.config.poll_seconds, 4 * (time.monotonic() - began))):
+            # A poll that takes long and finds nothing is not made more often: the database has other work than ours.
+            if not self.desk.wait(self.config.poll_seconds if moved else max(self.config.poll_seconds, 4 * took)):
                 return
 
     # ---- snapshot

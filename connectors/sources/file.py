@@ -1,0 +1,186 @@
+"""file: CSV and JSONL files that a department puts into a folder. Each row becomes an update, or what `op_column` says.
+
+A file is read once, in the order of names; one that changes is read again. A file that cannot be read stays where it is,
+is told in the status and tried again when it changes; a bad row is refused by file and line, and the others go on.
+"""
+
+import json
+import time
+import zlib
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+from connectors.base import AWAY, Batch, Cursor, Desk, Finding, Progress, RowChange, Source
+from connectors.fitting import Misfit
+from connectors.shape import Shape
+from connectors.sources.file_config import FileConfig
+from connectors.sources.file_format import FileFault, Line, LineReader
+from connectors.sources.pace import Pace
+from schemas.envelope import Op
+from schemas.text import Text
+
+__all__ = ["FileConfig", "FileSource"]
+
+_DONE = "files"
+_SAID = 5
+_OPERATIONS: dict[str, Op] = {"c": "c", "u": "u", "d": "d"}
+_UNFINISHED = (".tmp", ".part")
+
+#: Size and time of change: a file of the same name with another stamp is another file.
+Stamp = tuple[int, int]
+
+
+class FileSource(Source[FileConfig]):
+    kind = "file"
+    config_type = FileConfig
+
+    def check(self) -> Iterator[Finding]:
+        """The folder, and the fields named in the configuration. What is wrong with a file is told when its turn comes."""
+        config = self.config
+        for field in sorted({*config.columns, *config.without} - set(self.shape.fields)):
+            yield Finding("unknown-field", Text(f"数据资源没有字段 {field}", f"the dataset has no field {field}"),
+                          Text(f"可用字段：{', '.join(self.shape.fields)}", f"its fields are {', '.join(self.shape.fields)}"))  # fmt: skip
+        for field in sorted(set(config.without) & (self.shape.required | set(self.shape.key_fields))):
+            yield Finding("required-field", Text(f"字段 {field} 不能列入 without", f"field {field} cannot be in `without`"),
+                          Text("为它指定列", "name a column for it"))  # fmt: skip
+        try:
+            list(self._files())
+        except OSError as error:
+            yield Finding(AWAY, Text(f"无法打开目录 {config.folder}（{error.strerror}）",
+                                     f"cannot open the folder {config.folder} ({error.strerror})"),
+                          Text("建立目录或授予读取权限；随后自动继续",
+                               "make it, or grant the right to read it; it goes on by itself"))  # fmt: skip
+
+    def read(self, after: Cursor, desk: Desk) -> Iterator[Batch]:
+        reading = _Reading(self, after, desk)
+        while True:
+            try:
+                files = list(self._files())
+            except OSError:
+                files = []
+                reading.faults[""] = next(iter(self.check()))
+            else:
+                reading.faults.pop("", None)
+            yield from reading.batches(files)
+            if not desk.wait(self.config.poll_seconds):
+                return
+
+    def _files(self) -> Iterator[tuple[Path, Stamp]]:
+        """The files that are there and written to the end, in the order of their names."""
+        if not self.config.folder.is_dir():
+            raise FileNotFoundError(2, "No such directory")
+        settled = time.time() - self.config.settle_seconds
+        # `glob` says nothing of a folder it may not read; `iterdir` does.
+        for path in sorted(self.config.folder.iterdir()):
+            if not path.match(self.config.pattern) or path.name.startswith(".") or path.suffix in _UNFINISHED:
+                continue
+            try:
+                status = path.stat()
+            except FileNotFoundError:
+                continue
+            if path.is_file() and status.st_mtime <= settled:
+                yield path, (status.st_size, status.st_mtime_ns)
+
+    def _reader(self, path: Path) -> LineReader:
+        config = self.config
+        columns = {*config.mapping(self.shape).values(), *([config.op_column] if config.op_column else [])}
+        return LineReader(path, config.encoding, config.delimiter, frozenset(columns))
+
+
+class _Reading:
+    """One run: which files are done, and how far the one at hand is read."""
+
+    def __init__(self, source: FileSource, after: Cursor, desk: Desk) -> None:
+        self._source = source
+        self._config = source.config
+        self._shape: Shape = source.shape
+        self._fields = source.config.mapping(source.shape)
+        self._required = source.shape.required
+        self._desk = desk
+        self._pace = Pace(source.config.rows_per_second, desk)
+        self._packed = after.parts.get(_DONE, b"")
+        told = json.loads(zlib.decompress(self._packed)) if self._packed else {}
+        self._done: dict[str, Stamp] = {name: (size, when) for name, (size, when) in told.items()}
+        self._at: dict[str, Any] = dict(after.position)
+        self.faults: dict[str, Finding] = {}
+        self._bad: dict[str, Stamp] = {}
+
+    def batches(self, files: list[tuple[Path, Stamp]]) -> Iterator[Batch]:
+        """What stands in files that are new or changed."""
+        there = {path.name for path, _ in files}
+        self.faults = {name: fault for name, fault in self.faults.items() if not name or name in there}
+        for path, stamp in files:
+            if self._done.get(path.name) == stamp or (self._bad.get(path.name) == stamp and path.name in self.faults):
+                continue
+            try:
+                yield from self._file(path, stamp)
+                self.faults.pop(path.name, None)
+            except FileFault as fault:
+                self.faults[path.name] = fault.finding
+                if fault.finding.code != "unreadable":
+                    self._bad[path.name] = stamp
+            if not self._desk.wait(0):
+                return
+        gone = self._done.keys() - there
+        if gone and files:
+            for name in gone:
+                del self._done[name]
+            self._pack()
+            yield Batch((), self._cursor())
+        self._report("live", 0, 0)
+
+    def _file(self, path: Path, stamp: Stamp) -> Iterator[Batch]:
+        reader = self._source._reader(path)
+        total = reader.inspect()
+        mine = self._at.get("file") == path.name and tuple(self._at.get("stamp", ())) == stamp
+        rows = int(self._at["rows"]) if mine else 0
+        lines = reader.lines()
+        for _ in islice(lines, rows):
+            pass
+        while True:
+            self._report("snapshot", rows, total)
+            page = list(islice(lines, self._config.page_rows))
+            rows += len(page)
+            self._at = {"file": path.name, "stamp": stamp, "rows": rows}
+            if len(page) < self._config.page_rows:
+                self._done[path.name] = stamp
+                self._pack()
+            now = stamp[1] // 1_000_000
+            yield Batch([self._change(path.name, line, now) for line in page], self._cursor())
+            if not self._pace(len(page)) or len(page) < self._config.page_rows:
+                return
+
+    def _change(self, name: str, line: Line, at: int) -> RowChange:
+        place = f"{name}:{line.number}"
+        if line.flaw:
+            return RowChange("u", None, at, place=place, flaw=line.flaw)
+        said = line.values.get(self._config.op_column) if self._config.op_column else "u"
+        op = _OPERATIONS.get(said) if isinstance(said, str) else None
+        if op is None:
+            return RowChange("u", None, at, place=place, flaw=f"{self._config.op_column}:not-an-operation")
+        if op == "d":
+            return self._deleted(line, at, place)
+        row = {}
+        for field, column in self._fields.items():
+            if column not in line.values and field in self._required:
+                return RowChange("u", None, at, place=place, flaw=f"{field}:missing")
+            row[field] = line.values.get(column)
+        return RowChange(op, row, at, place=place)
+
+    def _deleted(self, line: Line, at: int, place: str) -> RowChange:
+        try:
+            key = self._shape.record_key([line.values.get(self._fields[field]) for field in self._shape.key_fields])
+        except Misfit as misfit:
+            return RowChange("d", None, at, place=place, flaw=f"{misfit.field}:{misfit.reason}")
+        return RowChange("d", None, at, "live", key, place)
+
+    def _pack(self) -> None:
+        self._packed = zlib.compress(json.dumps(self._done, ensure_ascii=False).encode())
+
+    def _cursor(self) -> Cursor:
+        return Cursor(self._at, {_DONE: self._packed} if self._packed else {})
+
+    def _report(self, phase: Literal["snapshot", "live"], done: int, total: int) -> None:
+        self._desk.report(Progress(phase, done, total, tuple(self.faults.values())[:_SAID]))

@@ -1,0 +1,185 @@
+"""The commands against a running bus: a real `shutong up` with the trial city's first snapshot through."""
+
+import csv
+import io
+import json
+import re
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.console.conftest import Ran, Up
+from trial.city.luan import DIRECTORY
+from trial.city.places import villages
+
+pytestmark = pytest.mark.kafka
+Shutong = Callable[..., Ran]
+
+ROOT = Path(__file__).parents[2]
+PERSONAL = re.compile(r"\d{17}[\dX]|1[3-9]\d{9}")
+
+
+@pytest.fixture
+def ask(shutong: Shutong, live_bus: Up) -> Callable[..., list[dict[str, object]]]:
+    """The rows of a command, as JSON."""
+    def rows(*words: str) -> list[dict[str, object]]:
+        ran = shutong(*words, "-o", "json", "--home", str(live_bus.home))
+        assert ran.code == 0, ran.err
+        return json.loads(ran.out)
+    return rows
+
+
+def readme_commands(readme: str) -> list[str]:
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line.startswith("shutong ")]
+
+
+@pytest.mark.parametrize("command", readme_commands("README.md"))
+def test_a_command_of_the_readme_runs(command: str, shutong: Shutong, live_bus: Up, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("SHUTONG_HOME", str(live_bus.home))
+    ran = shutong(*command.split()[1:])
+    assert ran.code == 0, ran.err
+    assert ran.said().strip()
+    assert "✗" not in ran.err
+
+
+def test_status_shows_every_process_and_what_it_says_of_itself(ask: Callable[..., list[dict[str, object]]]) -> None:
+    rows = {row["program"]: row for row in ask("status")}
+    assert {"up", "kafka", "postgresql", "worker 1", "connect", "ledger", "serve"} <= set(rows)
+    assert rows["worker 1"]["state"] == "running"
+    assert isinstance(rows["worker 1"]["lag_records"], int)
+    assert "4 running" in str(rows["connect"]["state"])
+
+
+def test_datasets_and_subscriptions_are_those_of_the_city(ask: Callable[..., list[dict[str, object]]]) -> None:
+    assert {row["id"] for row in ask("dataset", "list")} == {path.stem for path in (DIRECTORY / "datasets").glob("*.toml")}
+    assert {row["id"] for row in ask("subscription", "list")} == {path.stem for path in (DIRECTORY / "subscriptions").glob("*.toml")}
+    fields = {row["field"]: row for row in ask("dataset", "show", "health.resident")}
+    assert fields["resident_id"]["key"] is True
+
+
+def test_what_is_not_registered_is_said_with_what_is(shutong: Shutong, live_bus: Up) -> None:
+    for words, known in ((("dataset", "show", "x.y"), "health.resident"), (("subscription", "show", "x.y.z"), "tax.health.resident"),
+                         (("tail", "raw.nobody"), "raw.health"), (("quarantine", "list", "--provider", "nobody"), "health"),
+                         (("quarantine", "show", "raw.health/0/99999999"), "quarantine list")):
+        ran = shutong(*words, "--home", str(live_bus.home))
+        assert (ran.code, ran.out) == (1, "")
+        assert known in ran.err
+
+
+def test_tail_shows_events_masked_and_not_more_than_asked(shutong: Shutong, live_bus: Up) -> None:
+    ran = shutong("tail", "raw.health", "--from", "beginning", "-n", "50", "-o", "json", "--home", str(live_bus.home))
+    assert ran.code == 0
+    events = [json.loads(line) for line in ran.out.splitlines()]
+    assert len(events) == 50
+    rows = [event["row"] for event in events if event.get("row")]
+    assert len(rows) >= 40
+    assert all(row["resident_id"].endswith("***") for row in rows if row["resident_id"])
+    assert not PERSONAL.search(ran.out)
+    table = shutong("tail", "raw.health", "--from", "0", "-n", "5", "--home", str(live_bus.home))
+    assert not PERSONAL.search(table.out)
+    form = shutong("tail", "clean.civil", "-n", "3", "-o", "csv", "--home", str(live_bus.home))
+    assert len(list(csv.DictReader(io.StringIO(form.out)))) == 3
+
+
+def test_tail_shows_every_kind_of_lane(shutong: Shutong, live_bus: Up) -> None:
+    for lane, what in (("raw.civil", "event"), ("clean.health", "event"), ("deliver.medical", "event"), ("dead.health", "letter"),
+                       ("bus.tallies", "tallies")):
+        ran = shutong("tail", lane, "--from", "beginning", "-n", "3", "-o", "json", "--home", str(live_bus.home))
+        kinds = {json.loads(line)["what"] for line in ran.out.splitlines()}
+        assert what in kinds, (lane, ran.out[:300], ran.err)
+        assert "undecodable" not in kinds
+
+
+def test_personal_data_are_shown_only_where_an_administrator_allows_it(shutong: Shutong, live_bus: Up,
+                                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("tail", "raw.health", "-n", "20", "--show-personal", "-o", "json", "--home", str(live_bus.home))
+    refused = shutong(*words)
+    assert (refused.code, refused.out) == (1, "")
+    assert "SHUTONG_ALLOW_PERSONAL" in refused.err
+    monkeypatch.setenv("SHUTONG_ALLOW_PERSONAL", "1")
+    allowed = shutong(*words)
+    assert allowed.code == 0
+    assert PERSONAL.search(allowed.out)
+
+
+def test_quarantine_groups_what_was_rejected_and_shows_one_with_advice(ask: Callable[..., list[dict[str, object]]], shutong: Shutong,
+                                                                       live_bus: Up) -> None:
+    groups = ask("quarantine", "list")
+    assert groups
+    assert all(group["problem"] not in ("", "未知的原因") for group in groups)
+    reason = str(groups[0]["reason"])
+    assert {row["reason"] for row in ask("quarantine", "list", "--reason", reason)} == {reason}
+    ran = shutong("quarantine", "show", str(groups[0]["latest"]), "-o", "json", "--home", str(live_bus.home))
+    assert ran.code == 0
+    letter = json.loads(ran.out)
+    assert reason in {finding["reason"] for finding in letter["findings"]}
+    assert all(finding["advice"] for finding in letter["findings"])
+    assert not PERSONAL.search(ran.out)
+    assert "bytes" not in letter
+    table = shutong("--lang", "en", "quarantine", "show", str(groups[0]["latest"]), "--home", str(live_bus.home))
+    assert "what to do" in table.out
+    assert not PERSONAL.search(table.out)
+
+
+def test_an_id_that_is_none_is_a_wrong_use(shutong: Shutong, live_bus: Up) -> None:
+    for words in (("quarantine", "show", "17"), ("tail", "raw.health", "--from", "noon")):
+        assert shutong(*words, "--home", str(live_bus.home)).code == 2
+
+
+def test_the_ledger_counts_what_arrived(ask: Callable[..., list[dict[str, object]]]) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        rows = ask("ledger", "volume", "--by", "stage,dataset", "--stage", "arrived", "--since", "2020-01-01")
+        arrived = {row["dataset"]: row["records"] for row in rows}
+        if arrived.get("civil.village", 0) >= len(list(villages())) and arrived.get("health.resident", 0) >= 9_000:
+            return
+        assert time.monotonic() < deadline, arrived
+        time.sleep(0.5)
+
+
+def test_applying_the_same_city_again_changes_nothing(shutong: Shutong, live_bus: Up) -> None:
+    for more in (("--dry-run",), ("--yes",), ()):
+        ran = shutong("--lang", "en", "apply", str(DIRECTORY), *more, "--home", str(live_bus.home))
+        assert (ran.code, ran.out) == (0, ""), more
+        assert "nothing to change" in ran.err
+
+
+def test_a_city_in_error_is_refused_with_every_problem(shutong: Shutong, live_bus: Up, tmp_path: Path) -> None:
+    city = shutil.copytree(DIRECTORY, tmp_path / "city")
+    file = city / "subscriptions" / "tax.health.resident.toml"
+    file.write_text(file.read_text(encoding="utf-8").replace('"name"', '"nome"'), encoding="utf-8")
+    ran = shutong("apply", str(city), "--yes", "--home", str(live_bus.home))
+    assert ran.code == 1
+    assert "nome" in ran.err
+    assert ran.err.startswith("✗ ")
+
+
+def test_a_second_up_in_the_same_home_is_refused_and_harms_nothing(live_bus: Up) -> None:
+    second = Up(live_bus.home)
+    assert second.process.wait(60) == 1
+    assert f"✗ a bus already runs under {live_bus.home} (pid {live_bus.process.pid})" in second.said()
+    assert "shutong down" in second.said()
+    assert live_bus.process.poll() is None
+    assert (live_bus.home / "connection.json").exists()
+
+
+def test_what_up_announced_answers(live_bus: Up) -> None:
+    for address in (live_bus.serve, live_bus.ledger):
+        assert f"http://{address}/" in live_bus.said()
+        assert httpx.get(f"http://{address}/healthz", timeout=10, trust_env=False).status_code == 200
+
+
+def test_no_log_of_any_process_holds_personal_data(live_bus: Up) -> None:
+    logs = sorted((live_bus.home / "logs").glob("*.log"))
+    assert {log.stem for log in logs} == {"worker-1", "connect", "ledger", "serve"}
+    for log in logs:
+        text = log.read_text(encoding="utf-8", errors="replace")
+        assert not PERSONAL.search(text), log.name
+        assert "Traceback" not in text, text[-2000:]

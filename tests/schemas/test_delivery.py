@@ -1,0 +1,203 @@
+"""What a compiled subscription delivers, against a slow way: decoded by fastavro, cut and masked as values, encoded again."""
+
+import datetime as dt
+import hashlib
+import hmac
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.codec import EventCodec, EventScanner, stream_prefix
+from schemas.codec.fields import text_of
+from schemas.contract import check_subscription, compile_subscription, event_schema, output_schema
+from schemas.control import Condition, Dataset, Mask, Subscription
+from schemas.delivery import has_masked_key
+from schemas.envelope import OPS, Event, Meta, kafka_key, marker_key
+from tests.schemas.drawn import SHAPES, TEXT, metas
+
+SECRET, HOME = b"a secret of these tests", "341500"
+#: The shapes each kind of mask takes.
+MASKS = {"keep_last": ("string", "enum", "int", "long"), "year": ("string", "date", "time"), "null": tuple(SHAPES),
+         "hmac": ("string", "enum", "int", "long", "bytes", "boolean", "date", "time", "decimal")}
+SCOPED = ("string", "enum", "int", "long", "date", "boolean", "time")
+DATES = st.dates().map(dt.date.isoformat) | TEXT
+
+
+def hidden(item: Subscription, text: str) -> str:
+    return hmac.new(SECRET, item.id.encode() + b"\0" + text.encode(), hashlib.sha256).hexdigest()
+
+
+def shown(item: Subscription, name: str, value: Any) -> Any:
+    """A value as the subscriber sees it."""
+    mask = item.masks.get(name)
+    if mask is None or value is None:
+        return value
+    if mask.kind == "keep_last":
+        return text_of(value)[-mask.n:]
+    if mask.kind == "hmac":
+        return hidden(item, text_of(value))
+    if mask.kind == "null":
+        return None
+    if isinstance(value, dt.datetime):
+        return value.year if value.year == 9999 else (value + dt.timedelta(hours=8)).year
+    if isinstance(value, dt.date):
+        return value.year
+    return int(value[:4]) if value[4:5] == value[7:8] == "-" and (value[:4] + value[5:7] + value[8:10]).isdecimal() else None
+
+
+def in_scope(item: Subscription, row: dict[str, Any]) -> bool:
+    for condition in item.scope:
+        value = row[condition.field]
+        if value is None:
+            return False
+        if condition.op == "prefix":
+            if not any(value.startswith(start) for start in condition.values):
+                return False
+        elif text_of(value) not in condition.values:
+            return False
+    return True
+
+
+@st.composite
+def contracts(draw: st.DrawFn) -> tuple[Dataset, Subscription, list[Event]]:
+    """A dataset, a right subscription to it, and some events."""
+    shapes = ["string", *draw(st.lists(st.sampled_from(list(SHAPES)), max_size=5))]
+    fields, values, nullable = [], {}, {}
+    for number, shape in enumerate(shapes):
+        kind, value = SHAPES[shape]
+        if isinstance(kind, dict) and kind["type"] in ("enum", "fixed"):
+            kind = {**kind, "name": f"N{number}"}
+        if shape == "string" and number:
+            value = DATES
+        nullable[f"f{number}"] = bool(number) and shape != "many" and draw(st.booleans())
+        if nullable[f"f{number}"]:
+            kind, value = draw(st.sampled_from([["null", kind], [kind, "null"]])), st.none() | value
+        fields.append({"name": f"f{number}", "type": kind})
+        values[f"f{number}"] = value
+    names = list(values)
+    rows = st.fixed_dictionaries(values)
+    some = [draw(st.builds(Event, metas(), st.none() | rows, st.none())) for _ in range(draw(st.integers(1, 3)))]
+    granted = tuple(draw(st.permutations(names))[:draw(st.integers(1, len(names)))])
+    masks = {}
+    for name in granted:
+        fit = [kind for kind, which in MASKS.items() if shapes[int(name[1:])] in which
+               and not (kind == "null" and shapes[int(name[1:])] == "many")]
+        if fit and draw(st.booleans()):
+            masks[name] = Mask(kind=draw(st.sampled_from(fit)), n=draw(st.integers(1, 5)))  # type: ignore[arg-type]
+    scope = [draw(conditions(name, shape, some)) for name, shape in zip(names, shapes, strict=True)
+             if shape in SCOPED and draw(st.integers(0, 2)) == 0]
+    dataset = Dataset(id="test.thing", title="t", provider="test", key=("f0",), event_schema=1,
+                      row_schema=json.dumps({"type": "record", "name": "Thing", "fields": fields}))
+    return dataset, Subscription(id="tax.test.thing", subscriber="tax", dataset="test.thing", fields=granted, masks=masks,
+                                 scope=tuple(scope), purpose="p", node=draw(st.sampled_from(["", "anhui"])), output_schema=9), some
+
+
+@st.composite
+def conditions(draw: st.DrawFn, name: str, shape: str, some: list[Event]) -> Condition:
+    """A condition that often holds for one of the rows."""
+    met = [text_of(event.row[name]) for event in some if event.row is not None and event.row[name] is not None]
+    other = {"string": "甲", "enum": "A", "int": "1", "long": "1", "boolean": "true", "date": "2026-01-02",
+             "time": "2026-01-02T03:04:05+00:00"}[shape]
+    values = tuple(value for value in (*draw(st.permutations(met))[:2], other) if value)
+    if shape == "string" and draw(st.booleans()):
+        return Condition(field=name, op="prefix", values=tuple(value[:3] for value in values))
+    return Condition(field=name, op="in", values=values) if draw(st.booleans()) else Condition(field=name, op="eq", values=values[:1])
+
+
+@settings(max_examples=150, deadline=None)
+@given(contracts(), st.sampled_from(OPS), st.integers(0, 1 << 40))
+def test_a_delivery_is_what_the_slow_way_makes_of_the_event(case: tuple[Dataset, Subscription, list[Event]], op: Any, seq: int) -> None:
+    dataset, item, some = case
+    assert check_subscription(dataset, item) == []
+    text = event_schema(dataset.id, dataset.row_schema)
+    codec, scanner = EventCodec(text, 1), EventScanner(text, 1)
+    delivery = compile_subscription(item, dataset, scanner, HOME, SECRET)
+    out = EventCodec(output_schema(dataset, item), 9)
+    assert delivery.masked_key == ("f0" not in item.fields or "f0" in item.masks)
+    for event in some:
+        scanned = scanner.scan(codec.encode(event))
+        if event.row is not None:
+            assert scanned.row is not None
+            assert delivery.holds(scanned.row) == in_scope(item, dict(event.row))
+        meta = event.meta._replace(op=op, stream="clean.test/3", epoch=0, seq=seq)
+        if item.node:
+            meta = meta._replace(path=f"{meta.path}>{HOME}" if meta.path else HOME)
+        if delivery.masked_key:
+            meta = meta._replace(id=hidden(item, meta.id), stream="", seq=0)
+        row = event.row and {name: shown(item, name, event.row[name]) for name in item.fields}
+        given = delivery.value(scanned, op, scanned.row, stream_prefix("clean.test/3", 0), seq)
+        assert given == out.encode(Event(meta, row))
+
+
+@given(TEXT.filter(bool))
+def test_a_masked_key_is_the_hash_of_the_record_key_and_a_marker_stays_a_marker(text: str) -> None:
+    for name, visible in (("f0", True), ("f1", False)):
+        dataset, item = _two_fields(name)
+        delivery = compile_subscription(item, dataset, EventScanner(event_schema(dataset.id, dataset.row_schema), 1), HOME, SECRET)
+        key = kafka_key(dataset.id, text)
+        assert delivery.key(key) == (key if visible else hidden(item, text).encode())
+        assert delivery.key(marker_key(dataset.id)) == marker_key(dataset.id)
+
+
+def _two_fields(granted: str, **changes: Any) -> tuple[Dataset, Subscription]:
+    fields = [{"name": "f0", "type": "string"}, {"name": "f1", "type": ["null", "double"], "default": None}]
+    dataset = Dataset(id="test.thing", title="t", provider="test", key=("f0",), event_schema=1,
+                      row_schema=json.dumps({"type": "record", "name": "Thing", "fields": fields}))
+    told: dict[str, Any] = {"id": "tax.test.thing", "subscriber": "tax", "dataset": "test.thing", "fields": (granted,),
+                            "purpose": "p", "output_schema": 9}
+    return dataset, Subscription(**(told | changes))
+
+
+def test_two_subscriptions_never_share_a_hash() -> None:
+    keys = set()
+    for subscriber in ("tax", "police"):
+        dataset, item = _two_fields("f1", id=f"{subscriber}.test.thing", subscriber=subscriber)
+        scanner = EventScanner(event_schema(dataset.id, dataset.row_schema), 1)
+        for secret in (b"one", b"two"):
+            keys.add(compile_subscription(item, dataset, scanner, HOME, secret).key(b"test.thing/1"))
+    assert len(keys) == 4
+
+
+def test_memory_of_masked_values_begins_anew_and_says_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("schemas.masks._REMEMBERED", 4)
+    dataset, item = _two_fields("f0", masks={"f0": Mask(kind="hmac")})
+    text = event_schema(dataset.id, dataset.row_schema)
+    scanner, codec = EventScanner(text, 1), EventCodec(text, 1)
+    delivery = compile_subscription(item, dataset, scanner, HOME, SECRET)
+    out = EventCodec(output_schema(dataset, item), 9)
+    for number in [*range(12), *range(12)]:
+        scanned = scanner.scan(codec.encode(Event(Meta("i", "c", 0, "s", "t"), {"f0": str(number), "f1": None})))
+        event = out.decode(delivery.value(scanned, "c", scanned.row, b"\0\0", 0))
+        assert event.row == {"f0": hidden(item, str(number))}
+
+
+@pytest.mark.parametrize(("changes", "told"), [
+    ({"fields": ()}, "empty"), ({"fields": ("f0", "f0")}, "twice"), ({"fields": ("f0", "nobody")}, "nobody"),
+    ({"masks": {"f1": Mask(kind="null")}}, "not granted"), ({"masks": {"f0": Mask(kind="keep_last")}}, "at least 1"),
+    ({"fields": ("f1",), "masks": {"f1": Mask(kind="year")}}, "does not fit"),
+    ({"scope": (Condition(field="nobody", op="eq", values=("x",)),)}, "nobody does not exist"),
+    ({"scope": (Condition(field="f0", op="eq", values=("x", "y")),)}, "eq takes one value"),
+    ({"scope": (Condition(field="f0", op="in", values=("x", "")),)}, "empty value"),
+    ({"scope": (Condition(field="f1", op="prefix", values=("1",)),)}, "only text"),
+    ({"scope": (Condition(field="f1", op="eq", values=("1.0",)),)}, "is no double"),
+    ({"id": "tax.test.other"}, "is not called"), ({"dataset": "test.other"}, "is not called")])
+def test_a_subscription_that_makes_no_sense_is_told_why(changes: dict[str, Any], told: str) -> None:
+    dataset, item = _two_fields("f0", **changes)
+    (problem,) = check_subscription(dataset, item)
+    assert told in problem.en
+
+
+def test_all_mistakes_of_a_subscription_are_told_at_once() -> None:
+    dataset, item = _two_fields("nobody", masks={"f9": Mask(kind="null")}, scope=(Condition(field="f8", op="eq", values=("x",)),))
+    assert len(check_subscription(dataset, item)) == 3
+
+
+def test_a_key_is_masked_unless_every_part_of_it_is_seen_in_clear() -> None:
+    dataset, item = _two_fields("f0")
+    pair = dataset.model_copy(update={"key": ("f0", "f1")})
+    assert not has_masked_key(item, dataset)
+    assert has_masked_key(item, pair)
+    assert has_masked_key(item.model_copy(update={"masks": {"f0": Mask(kind="year")}}), dataset)

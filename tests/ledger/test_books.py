@@ -1,0 +1,151 @@
+"""The books balance when everything is told, and one tally left out, or counted twice, is seen."""
+
+import time
+
+import pytest
+
+from ledger.auditor import RawCounts
+from ledger.books import Horizon, books
+from ledger.days import Days
+from ledger.queries import Period
+from ledger.recorder import Recording
+from ledger.shanghai import day_of
+from ledger.store import Store
+from ledger.subscriptions import SubscriptionHistory
+from schemas.codec import encode_tallies
+from schemas.control import Plan, Subscription
+from schemas.tally import Tally, TallyKey
+from tests.ledger.conftest import Record
+from tests.ledger.drawn import second
+from wire.reading import Record as RawRecord
+
+AT = second("2026-11-01T09:59:59")
+HOUR = second("2026-11-01T09:00:00")
+PERIOD = Period(day_of(AT), day_of(AT))
+TAX = Subscription(id="tax.health.resident", subscriber="tax", dataset="health.resident", fields=("id",), purpose="p",
+                   output_schema=1, created=1, changed=1)
+EVENT = b"\0\0\0\0\x01" + b"\x02e" + b"\0"
+
+
+def tally(stage: str, records: int, subscriber: str = "", at: int = AT, cause: str = "live") -> Tally:
+    return Tally(TallyKey(at, stage, cause, "health", "health.resident", subscriber), records, records * 9)
+
+
+#: Ten arrived: seven clean, of those five given to tax, one held back, one too large for it; and one each of the rest.
+WHOLE = [tally("arrived", 10), tally("cleaned", 7), tally("duplicate", 1), tally("superseded", 1), tally("quarantined", 1),
+         tally("delivered", 5, "tax"), tally("held_back", 1, "tax"), tally("quarantined", 1, "tax")]
+
+
+def raw(count: int, first: int = 0, at: int = AT) -> list[RawRecord]:
+    return [RawRecord("raw.health", 0, first + n, at * 1000 + 7, b"health.resident/%d" % n, EVENT) for n in range(count)]
+
+
+@pytest.fixture
+def told(store: Store) -> Store:
+    """A store whose auditor counted the ten values, and which knew the subscription long before."""
+    SubscriptionHistory(store, lambda: HOUR - 90_000).seen(Plan(version=1, subscriptions={TAX.id: TAX}))
+    counts = RawCounts(store)
+    counts.take(raw(10))
+    counts.settle({("raw.health", 0): 10})
+    counts.flush()
+    return store
+
+
+def quiet(**more: object) -> Horizon:
+    return Horizon(**{"settled": True, "lagging": False, "now": time.time(), **more})  # type: ignore[arg-type]
+
+
+def test_books_balance_when_every_tally_is_there(told: Store, record: Record) -> None:
+    record([WHOLE])
+    found = books(told, PERIOD, quiet())
+    assert found["balanced"]
+    assert found["states"] == {"balanced": 3, "open": 0, "partial": 0, "imbalanced": 0}
+    assert found["raw"] == [{"provider": "health", "hour": "2026-11-01T09:00:00+08:00", "counted": 10, "arrived": 10, "in_flight": 0,
+                             "difference": 0, "state": "balanced"}]
+    assert found["integrity"] == {"tallies": 8, "different": 8, "doubled": 0}
+
+
+@pytest.mark.parametrize("left_out", range(8))
+def test_one_tally_left_out_is_an_imbalance_whichever_it_is(told: Store, record: Record, left_out: int) -> None:
+    record([WHOLE[:left_out] + WHOLE[left_out + 1:]])
+    found = books(told, PERIOD, quiet())
+    assert not found["balanced"]
+    assert found["states"]["imbalanced"] >= 1
+
+
+def test_a_tally_in_the_table_twice_is_seen_even_where_the_books_balance(told: Store) -> None:
+    recording = Recording(told, Days(told))
+    for _ in range(2):
+        recording.reached = {}
+        recording.take(0, 0, encode_tallies("w", 1, [tally("sent", 4)]))
+        recording.flush()
+    found = books(told, PERIOD, quiet())
+    assert found["integrity"]["doubled"] == 1
+    assert not found["balanced"]
+
+
+def test_what_clean_has_not_committed_is_in_flight_and_not_missing(told: Store, record: Record) -> None:
+    record([WHOLE])
+    counts = RawCounts(told)
+    counts.take(raw(4, 10))
+    counts.settle({("raw.health", 0): 10})
+    assert counts.in_flight() == {("health", HOUR): 4}
+    found = books(told, PERIOD, quiet(settled=False, raw_in_flight=counts.in_flight()))
+    assert (found["balanced"], found["raw"][0]["in_flight"], found["raw"][0]["difference"]) == (True, 4, 0)
+
+
+def test_a_difference_is_open_while_the_hour_moves_and_an_alarm_when_it_rests(told: Store, record: Record) -> None:
+    record([WHOLE[:1]])
+    now = time.time()
+    assert books(told, PERIOD, quiet(moved=({HOUR: now - 2},)))["states"]["imbalanced"] == 0
+    assert books(told, PERIOD, quiet(settled=False, lagging=True))["states"]["imbalanced"] == 0
+    assert books(told, PERIOD, quiet(moved=({HOUR: now - 6},)))["states"]["imbalanced"] == 1
+    assert books(told, PERIOD, quiet(settled=False, moved=({HOUR: now - 6},)))["states"]["imbalanced"] == 0
+    assert books(told, PERIOD, quiet(settled=False, moved=({HOUR: now - 31},)))["states"]["imbalanced"] == 1
+
+
+def test_what_route_has_still_before_it_explains_a_subscriptions_difference(told: Store, record: Record) -> None:
+    record([WHOLE[:5]])
+    flying = books(told, PERIOD, quiet(clean_in_flight=lambda: {("health.resident", HOUR): 7}))
+    [row] = flying["subscriptions"]
+    assert (row["state"], row["in_flight"], row["difference"]) == ("open", 7, 0)
+    assert flying["balanced"]
+
+
+def test_the_hour_in_which_a_subscription_began_is_partial_and_the_next_is_not(store: Store, record: Record) -> None:
+    SubscriptionHistory(store, lambda: HOUR - 90_000).seen(Plan(version=1))
+    SubscriptionHistory(store, lambda: HOUR + 1800).seen(Plan(version=2, subscriptions={TAX.id: TAX}))
+    record([[tally("arrived", 3), tally("cleaned", 3), tally("arrived", 2, at=AT + 3600), tally("cleaned", 2, at=AT + 3600)]])
+    found = books(store, PERIOD, quiet())
+    states = {row["hour"][11:13]: row["state"] for row in found["subscriptions"]}
+    assert states == {"09": "partial", "10": "imbalanced"}
+
+
+def test_a_revoked_subscription_is_missed_no_more_after_its_last_hour(told: Store, record: Record) -> None:
+    SubscriptionHistory(told, lambda: HOUR + 1800).seen(Plan(version=2))
+    record([[tally("arrived", 2, at=AT + 7200), tally("cleaned", 2, at=AT + 7200)]])
+    found = books(told, PERIOD, quiet())
+    assert [row["hour"][11:13] for row in found["subscriptions"]] == []
+
+
+def test_a_snapshot_is_in_no_subscriptions_book(told: Store, record: Record) -> None:
+    record([[*WHOLE, tally("delivered", 900, "tax", cause="snapshot")]])
+    assert books(told, PERIOD, quiet())["balanced"]
+
+
+def test_markers_and_tombstones_on_raw_are_no_values_and_the_auditor_resumes_where_it_was(store: Store) -> None:
+    marker = b"\0\0\0\0\x01" + b"\x02e" + b"\x08"
+    odd = [RawRecord("raw.health", 0, 5, AT * 1000, b"health.resident/", marker),
+           RawRecord("raw.health", 0, 6, AT * 1000, b"health.resident/1", None)]
+    counts = RawCounts(store)
+    counts.take([*raw(5), *odd, *raw(3, 7, AT + 3600)])
+    assert len(counts) == 8
+    counts.settle({("raw.health", 0): 9})
+    counts.flush()
+    again = RawCounts(store)
+    assert again.reached == {("raw.health", 0): 9}
+    again.take([*raw(5), *odd, *raw(3, 7, AT + 3600)])
+    again.settle({("raw.health", 0): 10})
+    again.flush()
+    rows = store.rows("SELECT toUInt32(hour) AS hour, sum(records) AS records FROM raw_count GROUP BY hour ORDER BY hour")
+    assert rows == [{"hour": HOUR, "records": 5}, {"hour": HOUR + 3600, "records": 3}]

@@ -78,7 +78,7 @@ def check_dataset(dataset: Dataset) -> list[Text]:
     if not dataset.id.startswith(f"{dataset.provider}."):
         problems.append(Text(f"{dataset.id} 须以提供方 {dataset.provider}. 开头",
                              f"{dataset.id} does not begin with its provider {dataset.provider}."))
-    for name in (*dataset.key, *([dataset.division_field] if dataset.division_field else [])):
+    for name in dict.fromkeys((*dataset.key, *([dataset.division_field] if dataset.division_field else []))):
         if name not in scanner.index:
             problems.append(Text(f"字段 {name} 不存在", f"field {name} does not exist"))
             continue

@@ -1,0 +1,111 @@
+"""The shapes that datasets and subscriptions promise: the same text every time, masked types, and mistakes told at once."""
+
+import json
+from typing import Any
+
+import pytest
+
+from schemas.codec import Avro
+from schemas.contract import (
+    check_dataset,
+    event_schema,
+    event_subject,
+    output_schema,
+    output_subject,
+    record_name,
+)
+from schemas.control import Dataset, Mask, Subscription
+from schemas.datasets import standard_dataset, standard_names
+from schemas.errors import RejectError
+
+RESIDENT = standard_dataset("resident").declare("health.resident", 1)
+
+
+def subscription(**told: Any) -> Subscription:
+    return Subscription(**{"id": "tax-bureau.health.resident", "subscriber": "tax-bureau", "dataset": "health.resident",
+                           "fields": ("name", "phone"), "purpose": "p", "output_schema": 9} | told)
+
+
+def types(schema: str) -> dict[str, Any]:
+    row = next(field for field in json.loads(schema)["fields"] if field["name"] == "row")["type"][1]
+    return {field["name"]: field["type"] for field in row["fields"]}
+
+
+def test_names_of_records_and_subjects_come_from_the_dataset() -> None:
+    assert record_name("health.old-village") == "OldVillage"
+    assert record_name("luan.health-old.village") == "HealthOldVillage"
+    assert event_subject("health.resident") == "health.ResidentEvent"
+    assert event_subject("med-ins.resident") == "med_ins.ResidentEvent"
+    assert output_subject(subscription()) == "tax_bureau.health.ResidentEvent"
+    with pytest.raises(RejectError, match="resident") as caught:
+        record_name("resident")
+    assert caught.value.code == "dataset_name"
+
+
+@pytest.mark.parametrize("name", standard_names())
+def test_the_same_declaration_gives_the_same_schema_text(name: str) -> None:
+    dataset = standard_dataset(name).declare(f"health.{name}", 1)
+    text = event_schema(dataset.id, dataset.row_schema)
+    assert text == event_schema(dataset.id, json.dumps(json.loads(dataset.row_schema)))
+    assert text.isascii() is False  # Chinese titles travel as they are
+    told = json.loads(text)
+    assert f"{told['namespace']}.{told['name']}" == event_subject(dataset.id)
+    assert [field["name"] for field in told["fields"]] == ["meta", "row", "before"]
+    Avro(text)
+
+
+def test_a_delivered_schema_has_the_granted_fields_in_their_order_and_no_row_before() -> None:
+    text = output_schema(RESIDENT, subscription(fields=("status", "name")))
+    told = json.loads(text)
+    assert [field["name"] for field in told["fields"]] == ["meta", "row"]
+    assert list(types(text)) == ["status", "name"]
+    assert f"{told['namespace']}.{told['name']}" == output_subject(subscription())
+    Avro(text)
+
+
+@pytest.mark.parametrize(("field", "mask", "kind"), [
+    ("name", Mask(kind="keep_last", n=1), "string"), ("phone", Mask(kind="keep_last", n=4), ["null", "string"]),
+    ("name", Mask(kind="hmac"), "string"), ("phone", Mask(kind="hmac"), ["null", "string"]),
+    ("birth_date", Mask(kind="year"), ["null", "int"]), ("updated_at", Mask(kind="year"), "int"),
+    ("name", Mask(kind="null"), ["null", "string"]), ("phone", Mask(kind="null"), ["null", "string"])])
+def test_a_masked_field_has_the_type_of_what_is_shown(field: str, mask: Mask, kind: Any) -> None:
+    text = output_schema(RESIDENT, subscription(fields=(field,), masks={field: mask}))
+    assert types(text)[field] == kind
+    Avro(text)
+
+
+def test_a_masked_field_says_so_and_promises_no_code_list() -> None:
+    text = output_schema(RESIDENT, subscription(fields=("sex", "division"), masks={"sex": Mask(kind="hmac")}))
+    row = json.loads(text)["fields"][1]["type"][1]
+    sex, division = row["fields"]
+    assert (sex["mask"], "code_list" in sex) == ("hmac", False)
+    assert (division.get("mask"), division["code_list"]) == (None, "GB/T 2260")
+
+
+@pytest.mark.parametrize("row", ["", "[1", "[]", '"string"', '{"type":"record","name":"R","fields":[{"name":"a"}]}',
+                                 '{"type":"record","name":"R","namespace":"x","fields":[]}', '{"type":"enum","name":"E","symbols":["A"]}'])
+def test_a_row_that_is_no_record_is_refused_with_advice(row: str) -> None:
+    with pytest.raises(RejectError) as caught:
+        event_schema("health.resident", row)
+    assert caught.value.code == "schema_invalid"
+    assert check_dataset(RESIDENT.model_copy(update={"row_schema": row}))
+
+
+def test_all_mistakes_of_a_dataset_are_told_at_once() -> None:
+    broken = RESIDENT.model_copy(update={"provider": "tax", "key": ("phone", "updated_at", "nobody"),
+                                         "division_field": "updated_at", "rules": {"name": ("none",)}})
+    told = [text.en for text in check_dataset(broken)]
+    for part in ("begin with its provider tax", "key field phone", "key field updated_at", "nobody does not exist",
+                 "division field updated_at", "no rule none"):
+        assert sum(part in text for text in told) == 1, part
+    assert len(told) == 6
+    assert [text.en for text in check_dataset(RESIDENT.model_copy(update={"key": ()}))] == ["no key field is named"]
+
+
+@pytest.mark.parametrize(("kind", "good"), [("string", True), ("long", True), ("int", True), ("double", False), ("bytes", False),
+                                            (["null", "string"], False), ({"type": "int", "logicalType": "date"}, False),
+                                            ({"type": "enum", "name": "E", "symbols": ["A"]}, True)])
+def test_a_key_field_is_of_a_type_with_one_spelling(kind: Any, good: bool) -> None:
+    row = json.dumps({"type": "record", "name": "R", "fields": [{"name": "k", "type": kind}]})
+    dataset = Dataset(id="a.r", title="r", provider="a", key=("k",), row_schema=row, event_schema=1)
+    assert (check_dataset(dataset) == []) == good

@@ -1,4 +1,7 @@
-"""Tallies and letters in bytes: the two records the bus itself writes, by the schemas of schemas/bus, unframed."""
+"""Tallies and letters in bytes: the two records the bus itself writes, by the schemas of schemas/bus, unframed.
+
+Workers write them among events, so they are put together by hand; a test holds them to the schemas.
+"""
 
 from collections.abc import Iterable
 from functools import cache
@@ -7,6 +10,7 @@ from typing import Any
 
 from schemas.codec.avro import Avro
 from schemas.codec.event import millis
+from schemas.codec.varint import long_bytes, text_bytes
 from schemas.letter import Finding, Letter
 from schemas.tally import Tally, TallyKey
 
@@ -39,14 +43,34 @@ def _codec(name: str) -> RecordCodec:
 
 def encode_tallies(worker: str, epoch: int, tallies: Iterable[Tally]) -> bytes:
     """What one transaction counted; a `TallyBook` is such an iterable."""
-    rows = [tally.key._asdict() | {name: getattr(tally, name) for name in Tally._fields[1:]} for tally in tallies]
-    return _codec("tallies").encode({"worker": worker, "worker_epoch": epoch, "rows": rows})
+    texts = _Texts()
+    out: list[bytes] = []
+    rows = 0
+    for (at, *names), records, size, fixed, low, high, total, buckets, counts in tallies:
+        rows += 1
+        out.append(long_bytes(at))
+        out += [texts[name] for name in names]
+        out += map(long_bytes, (records, size, fixed, low, high, total))
+        for numbers in (buckets, counts):
+            if numbers:
+                out.append(long_bytes(len(numbers)))
+                out += map(long_bytes, numbers)
+            out.append(b"\0")
+    return b"".join((texts[worker], long_bytes(epoch), long_bytes(rows) if rows else b"", *out, b"\0"))
 
 
 def decode_tallies(data: bytes) -> tuple[str, int, list[Tally]]:
     """(worker, its epoch, tallies)."""
     record = _codec("tallies").decode(data)
     return record["worker"], record["worker_epoch"], [_tally(row) for row in record["rows"]]
+
+
+class _Texts(dict[str, bytes]):
+    """Texts in bytes; the rows of one transaction repeat few."""
+
+    def __missing__(self, text: str) -> bytes:
+        data = self[text] = text_bytes(text)
+        return data
 
 
 def _tally(row: dict[str, Any]) -> Tally:
@@ -57,9 +81,17 @@ def _tally(row: dict[str, Any]) -> Tally:
 
 def encode_letter(letter: Letter) -> bytes:
     """The value of a record in quarantine. Of a finding only the proposed value travels; the original has the rest."""
-    findings = [{"field": one.field, "reason": one.reason, "severity": one.severity, "proposed": one.after}
-                for one in letter.findings]
-    return _codec("letter").encode(letter._asdict() | {"findings": findings})
+    told = letter.findings
+    return b"".join((
+        text_bytes(letter.lane), long_bytes(letter.partition), long_bytes(letter.offset), long_bytes(letter.arrived),
+        long_bytes(letter.handled), text_bytes(letter.dataset), text_bytes(letter.subscription), text_bytes(letter.stream),
+        long_bytes(letter.epoch), long_bytes(letter.seq), long_bytes(len(told)) if told else b"",
+        *(text_bytes(text) for one in told for text in (one.field, one.reason, one.severity, one.after)), b"\0",
+        text_bytes(letter.rules_version), long_bytes(letter.plan_version), _optional(letter.key), _optional(letter.value)))
+
+
+def _optional(data: bytes | None) -> bytes:
+    return b"\0" if data is None else b"\2" + long_bytes(len(data)) + data
 
 
 def decode_letter(data: bytes) -> Letter:

@@ -21,7 +21,7 @@ ROWS = st.fixed_dictionaries({"division": st.sampled_from(TEXTS["division"]), "s
                               "phone": st.sampled_from([None, *TEXTS["phone"]])})
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(st.lists(CONDITIONS, min_size=1, max_size=3), max_size=6), st.lists(ROWS, min_size=1, max_size=6))
 def test_looking_up_finds_what_trying_one_by_one_finds(scopes: list[list[Condition]], rows: list[dict[str, str | None]]) -> None:
     items = [Subscription(id=f"s-{number}.health.resident", subscriber=f"s-{number}", dataset=RESIDENT, fields=("name",),

@@ -45,11 +45,12 @@ class Reader(threading.Thread):
     """`settle(commit)` runs on the loop: commits or gives up what was handled and raises the generation (I-6)."""
 
     def __init__(self, config: dict[str, Any], recall_config: dict[str, Any], names: Names, positions: Positions,
-                 handover: Handover, chunking: Chunking, view: Callable[[], View], settle: Callable[[bool], int]) -> None:
+                 handover: Handover, chunking: Chunking, view: Callable[[], View], settle: Callable[[bool], int],
+                 make_consumer: Callable[[dict[str, Any]], Any] = Consumer) -> None:
         super().__init__(name="reader", daemon=True)
         self.ends = Ends()
         self.beats = 0
-        self._consumer = Consumer(config | {"error_cb": self._on_error})
+        self._consumer = make_consumer(config | {"error_cb": self._on_error})
         self._names = names
         self._positions = positions
         self._handover = handover

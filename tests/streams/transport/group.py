@@ -1,0 +1,356 @@
+"""A consumer group in memory: enough of Kafka's rules to drive the real reader, positions and transaction step by step.
+
+Real here: `Reader` pass by pass, `Reading`, `Positions`, `Transaction`, `Memory`, `Handover`. In memory: the client and
+the broker. Rebalances are eager, run inside a poll, and a member that is too slow loses everything, as in Kafka.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+
+from schemas.names import TALLIES, Names
+from schemas.tally import TallyKey
+from streams.chunk import Chunk, Handled, Output, Part, PartitionChange, PartitionId
+from streams.memory import Memory
+from streams.transport.chunking import Chunking
+from streams.transport.handover import Delivery, Handover, Opening
+from streams.transport.producer import Aborted, CommitOffset
+from streams.transport.reader import Reader
+from streams.transport.transaction import Transaction
+from streams.transport.view import View
+
+LANE = "raw.a"
+OUT = "clean.a"
+NAMES = Names("p.")
+
+
+class Fenced(Exception):
+    """The process would have ended here."""
+
+
+@dataclass
+class Message:
+    """What confluent's message says."""
+
+    place: PartitionId
+    at: int
+
+    def topic(self) -> str:
+        return NAMES.topic(self.place[0])
+
+    def partition(self) -> int:
+        return self.place[1]
+
+    def offset(self) -> int:
+        return self.at
+
+    def timestamp(self) -> tuple[int, int]:
+        return (1, 1000)
+
+    def key(self) -> bytes:
+        return b"k"
+
+    def value(self) -> bytes:
+        return str(self.at).encode()
+
+    def error(self) -> None:
+        return None
+
+
+@dataclass
+class Broker:
+    """Logs with gaps, committed offsets, one group. `unknown` records need a plan of that version."""
+
+    logs: dict[PartitionId, list[int]]
+    unknown: dict[tuple[PartitionId, int], int] = field(default_factory=dict)
+    committed: dict[PartitionId, tuple[int, str]] = field(default_factory=dict)
+    #: per partition what committed transactions hold: (offset, plan version it was handled with)
+    done: dict[PartitionId, list[tuple[int, int]]] = field(default_factory=dict)
+    tallied: int = 0
+    generation: int = 0
+    members: dict[str, set[PartitionId]] = field(default_factory=dict)
+    rejoined: set[str] = field(default_factory=set)
+    joining: bool = False
+    epochs: dict[str, int] = field(default_factory=dict)
+    undecided: set[PartitionId] = field(default_factory=set)
+
+    def rebalance(self) -> None:
+        """Everybody has to give up what they have and join again."""
+        self.joining, self.rejoined = True, set()
+
+    def join(self, name: str) -> None:
+        """A member has given everything up; the last one to do so closes the round."""
+        self.members.setdefault(name, set())
+        self.rejoined.add(name)
+        if self.rejoined >= self.members.keys():
+            self.generation, self.joining = self.generation + 1, False
+            names = sorted(self.members)
+            for index, place in enumerate(sorted(self.logs)):
+                self.members[names[(index + self.generation) % len(names)]].add(place)
+
+    def kick(self, name: str) -> None:
+        """A member was silent beyond its session."""
+        self.members.pop(name, None)
+        if self.members:
+            self.rebalance()
+
+    def finish(self, offsets: Iterable[CommitOffset], outputs: list[Output]) -> None:
+        """A transaction is committed."""
+        for place, offset, metadata in offsets:
+            self.committed[place] = (offset, metadata)
+        for lane, value, key, *_ in outputs:
+            if lane == OUT:
+                partition, version = key.decode().split("/")
+                self.done.setdefault((LANE, int(partition)), []).append((int(value or b""), int(version)))
+            if lane == TALLIES:
+                self.tallied += 1
+
+
+class FakeConsumer:
+    """One member of the group. `during` runs in the middle of a poll, as another thread would."""
+
+    def __init__(self, broker: Broker, name: str) -> None:
+        self.broker, self.name = broker, name
+        self.generation = 0
+        self.positions: dict[PartitionId, int] = {}
+        self.member = False
+        self.during: list[Callable[[], None]] = []
+        self.callbacks: dict[str, Any] = {}
+
+    def subscribe(self, topics: list[str], **callbacks: Any) -> None:
+        self.callbacks = callbacks
+        self.member = True
+        self.broker.rebalance()
+        self.broker.join(self.name)
+
+    def assign(self, places: list[TopicPartition]) -> None:
+        self.positions = {(NAMES.lane(place.topic), place.partition): place.offset for place in places}
+        assert all(offset >= 0 for offset in self.positions.values())
+
+    def unassign(self) -> None:
+        self.positions = {}
+
+    def poll(self, timeout: float) -> Message | None:
+        self._serve()
+        got = self._fetch(1)
+        return got[0] if got else None
+
+    def consume(self, number: int, timeout: float) -> list[Message]:
+        got = self._fetch(number)
+        for action in self.during:
+            action()
+        self.during = []
+        self._serve()
+        return got
+
+    def committed(self, places: list[TopicPartition], timeout: float) -> list[TopicPartition]:
+        wanted = [(NAMES.lane(place.topic), place.partition) for place in places]
+        if self.broker.undecided.intersection(wanted):
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+        found = [(place, self.broker.committed.get(place, (-1001, ""))) for place in wanted]
+        return [TopicPartition(NAMES.topic(place[0]), place[1], *entry) for place, entry in found]
+
+    def consumer_group_metadata(self) -> tuple[str, int]:
+        return (self.name, self.generation)
+
+    def get_watermark_offsets(self, place: TopicPartition, cached: bool) -> None:
+        return None
+
+    def _fetch(self, number: int) -> list[Message]:
+        got: list[Message] = []
+        share = -(-number // max(len(self.positions), 1))
+        for place, position in self.positions.items():
+            room = min(share, number - len(got))
+            for offset in [offset for offset in self.broker.logs[place] if offset >= position][:room]:
+                got.append(Message(place, offset))
+                self.positions[place] = offset + 1
+        return got
+
+    def _serve(self) -> None:
+        """Rebalance callbacks, as librdkafka calls them from inside a poll."""
+        broker = self.broker
+        if self.member and self.name not in broker.members:
+            self.callbacks["on_lost"](self, [])
+            self.generation = 0
+            broker.members[self.name] = set()
+            broker.rebalance()
+            broker.join(self.name)
+        elif broker.joining and self.name not in broker.rejoined:
+            if self.generation:
+                self.callbacks["on_revoke"](self, [])
+            broker.members[self.name] = set()
+            broker.join(self.name)
+        if not broker.joining and self.generation != broker.generation and self.name in broker.members:
+            self.generation = broker.generation
+            owned = sorted(broker.members[self.name])
+            self.callbacks["on_assign"](self, [TopicPartition(NAMES.topic(lane), number) for lane, number in owned])
+
+
+class FakeProducer:
+    """One transactional producer; `fail` makes the next commit, `refuse` the next produce abortable."""
+
+    def __init__(self, broker: Broker, name: str) -> None:
+        self.broker, self.name = broker, name
+        self.epoch = broker.epochs[name] = broker.epochs.get(name, 0) + 1
+        self.open: list[Output] = []
+        self.fail = self.refuse = False
+
+    def produce(self, outputs: Iterable[Output]) -> None:
+        self._fenced()
+        self.open += outputs
+        if self.refuse:
+            self.refuse = False
+            raise Aborted("refused")
+
+    def commit(self, offsets: Iterable[CommitOffset], group: tuple[str, int]) -> bool:
+        self._fenced()
+        member, generation = group
+        valid = member in self.broker.members and generation == self.broker.generation
+        failed, self.fail = self.fail, False
+        if failed or not valid:
+            self.abort()
+            return False
+        self.broker.finish(offsets, self.open)
+        self.open = []
+        return True
+
+    def abort(self) -> None:
+        self._fenced()
+        self.open = []
+
+    def _fenced(self) -> None:
+        if self.broker.epochs[self.name] != self.epoch:
+            raise Fenced
+
+
+class RoomyHandover(Handover):
+    """Never waits: where there is no room the world goes on, one step per look."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__(room)
+        self.limit = room
+        self.meanwhile: Callable[[], None] | None = None
+        self.items: list[Opening | Delivery] = []
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def put(self, item: Opening | Delivery) -> None:
+        self.items.append(item)
+
+    def offer(self, item: Delivery, timeout: float) -> bool:
+        if len(self.items) >= self.limit:
+            if self.meanwhile is not None:
+                self.meanwhile()
+            return False
+        self.items.append(item)
+        return True
+
+    def clear(self) -> None:
+        self.items.clear()
+
+
+class Worker:
+    """The real worker over the fakes, one step at a time."""
+
+    def __init__(self, broker: Broker, loop: asyncio.AbstractEventLoop, name: str, view: View, room: int = 1000) -> None:
+        self.loop, self.name = loop, name
+        self.consumer = FakeConsumer(broker, name)
+        self.producer = FakeProducer(broker, name)
+        self.handover = RoomyHandover(room)
+        self.memory = Memory()
+        self.transaction = Transaction(self.producer, self.memory, view, name, 1, self.handover.clear)
+        self.transaction.hold = self._hold
+        for size in self.transaction.sizes.values():
+            size.records, size.measured = 3, lambda records, seconds: None  # type: ignore[method-assign]
+        self.reader = Reader({}, {}, NAMES, self.transaction.positions, self.handover,
+                             Chunking(NAMES, self.transaction.sizes), lambda: self.transaction.view, self._settle,
+                             make_consumer=lambda config: self.consumer)
+        self._handler = copying(broker)
+        self.waits_for: set[int] = set()
+
+    def read(self) -> None:
+        """One pass of the consumer thread."""
+        self.reader._ask_at = 0.0
+        self.reader._pass()
+
+    def commit(self) -> None:
+        self._run(self.transaction.commit())
+
+    def give_up(self) -> None:
+        """The patience with unknown schema ids is over."""
+        if self.waits_for:
+            self.transaction.view = self.transaction.view.giving_up(frozenset(self.waits_for))
+            self.waits_for = set()
+
+    def follow(self, version: int) -> None:
+        """The plan is at this version now."""
+        view = self.transaction.view
+        self.transaction.view = replace(view, version=version, work=(version, frozenset()))
+
+    def handle_one(self) -> None:
+        """The loop takes the next thing from the queue."""
+        if self.handover.items:
+            item = self.handover.items.pop(0)
+            if isinstance(item, Opening):
+                self.transaction.open(item)
+            else:
+                self._run(self._work(item))
+
+    def handle_all(self) -> None:
+        """The loop takes all there is."""
+        while self.handover.items:
+            self.handle_one()
+
+    async def _work(self, delivery: Delivery) -> None:
+        async with self.transaction as work:
+            work.handle(delivery, self._handler)
+
+    def _settle(self, commit: bool) -> int:
+        return self._run(self.transaction.settle(commit=commit))
+
+    def _hold(self, generation: int, partition: PartitionId, offset: int, unknown: frozenset[int]) -> None:
+        self.waits_for |= unknown
+        self.reader.hold(generation, partition, offset, self.transaction.view)
+
+    def _run(self, work: Any) -> Any:
+        return self.loop.run_until_complete(work)
+
+
+def view(version: int) -> View:
+    """A plan of this version; `work` is (version, schema ids given up)."""
+    return View(version, {LANE: "raw"}, frozenset({LANE}), (version, frozenset()),
+                without=lambda work, unknown: (work[0], work[1] | unknown))
+
+
+def copying(broker: Broker) -> Callable[[Chunk, Any, Memory, int], Handled]:
+    """A handler that copies each record once: by its memory it takes what it has seen before for a repeat."""
+
+    def copy(chunk: Chunk, work: tuple[int, frozenset[int]], memory: Memory, now: int) -> Handled:
+        handled = Handled()
+        for part in chunk.parts:
+            _copy(part, work, memory, handled)
+        return handled
+
+    def _copy(part: Part, work: tuple[int, frozenset[int]], memory: Memory, handled: Handled) -> None:
+        place, (version, given_up) = (part.lane, part.partition), work
+        remembered = memory.of(*place)
+        assert remembered.plan_version <= version, "a plan went back"
+        mark = remembered.marks.get(1, (0, -1))
+        for offset, *_ in part.records:
+            needs = broker.unknown.get((place, offset), 0)
+            if needs > version and needs not in given_up:
+                handled.waiting[place] = offset
+                handled.unknown.add(needs)
+                break
+            if (0, offset) > mark:
+                mark = (0, offset)
+                handled.outputs.append((OUT, str(offset).encode(), f"{place[1]}/{version}".encode(), -1, 1000, None))
+                handled.tallies.add(TallyKey(1, "cleaned", "live", "a"))
+        end = handled.waiting.get(place, part.records[-1][0] + 1)
+        handled.changes[place] = PartitionChange(end, version, {1: mark} if mark[1] >= 0 else {})
+
+    return copy

@@ -1,0 +1,174 @@
+"""Any order of polls, rebalances, commits and failures: each record in exactly one committed transaction, in order."""
+
+import asyncio
+from collections.abc import Callable
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from tests.streams.transport.group import LANE, Broker, Fenced, Worker, view
+
+SLOTS = ("w1", "w2", "w3")
+PARTITIONS = 3
+
+slots = st.sampled_from(SLOTS)
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """Three slots over four partitions. Processes start, die, freeze; Kafka aborts, kicks, rebalances, keeps silent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.workers: dict[str, Worker] = {}
+        self.zombies: list[Worker] = []
+        self.version = 1
+
+    @initialize(gaps=st.lists(st.integers(1, 3), min_size=12, max_size=40), unknown=st.sets(st.integers(0, 60), max_size=3))
+    def begin(self, gaps: list[int], unknown: set[int]) -> None:
+        logs = {}
+        for partition in range(PARTITIONS):
+            offsets = [sum(gaps[:index]) for index in range(len(gaps) - partition)]
+            logs[LANE, partition] = offsets
+        self.broker = Broker(logs, {((LANE, offset % PARTITIONS), offset): 3 for offset in unknown})
+        for slot in SLOTS[:2]:
+            self._start(slot)
+
+    def _start(self, slot: str) -> None:
+        self.workers[slot] = Worker(self.broker, self.loop, slot, view(self.version))
+
+    def _act(self, slot: str, act: Callable[[Worker], object]) -> None:
+        worker = self.workers.get(slot)
+        if worker is not None:
+            try:
+                act(worker)
+            except Fenced:
+                del self.workers[slot]
+
+    @rule(slot=slots)
+    def read(self, slot: str) -> None:
+        self._act(slot, lambda worker: worker.read())
+
+    @rule(slot=slots, chunks=st.integers(0, 8), commit=st.booleans())
+    def work(self, slot: str, chunks: int, commit: bool) -> None:
+        """What happens most of the time."""
+        self.read(slot)
+        for _ in range(chunks):
+            self.handle(slot)
+        if commit:
+            self.commit(slot)
+
+    @rule(slot=slots, what=st.sampled_from(["commit", "abort", "kick", "rebalance", "handle"]))
+    def read_while(self, slot: str, what: str) -> None:
+        """Something happens in the middle of a read."""
+        worker = self.workers.get(slot)
+        if worker is None:
+            return
+        worker.consumer.during.append({"commit": worker.commit, "abort": lambda: self._abort(worker),
+                                       "kick": lambda: self.broker.kick(slot), "rebalance": self.broker.rebalance,
+                                       "handle": worker.handle_one}[what])
+        self._act(slot, lambda worker: worker.read())
+
+    @rule(slot=slots)
+    def handle(self, slot: str) -> None:
+        self._act(slot, lambda worker: worker.handle_one())
+
+    @rule(slot=slots)
+    def handle_what_kafka_refuses(self, slot: str) -> None:
+        def act(worker: Worker) -> None:
+            worker.producer.refuse = True
+            worker.handle_one()
+            worker.producer.refuse = False
+
+        self._act(slot, act)
+
+    @rule(slot=slots)
+    def commit(self, slot: str) -> None:
+        self._act(slot, lambda worker: worker.commit())
+
+    @rule(slot=slots)
+    def abort(self, slot: str) -> None:
+        self._act(slot, self._abort)
+
+    @staticmethod
+    def _abort(worker: Worker) -> None:
+        worker.producer.fail = True
+        worker.commit()
+        worker.producer.fail = False
+
+    @rule(slot=slots)
+    def kill_and_start(self, slot: str) -> None:
+        """kill -9, then the slot starts again: it fences what is left of the old one."""
+        old = self.workers.pop(slot, None)
+        if old is not None:
+            self.zombies.append(old)
+            self.broker.kick(slot)
+        self._start(slot)
+
+    @rule(slot=slots)
+    def kick(self, slot: str) -> None:
+        self.broker.kick(slot)
+
+    @rule()
+    def rebalance(self) -> None:
+        self.broker.rebalance()
+
+    @rule(number=st.integers(0, PARTITIONS - 1), known=st.booleans())
+    def position_is_undecided(self, number: int, known: bool) -> None:
+        (self.broker.undecided.discard if known else self.broker.undecided.add)((LANE, number))
+
+    @rule()
+    def zombies_wake(self) -> None:
+        """A process that was fenced meanwhile tries to go on."""
+        for zombie in self.zombies:
+            for act in (zombie.handle_one, zombie.commit):
+                try:
+                    act()
+                except Fenced:
+                    break
+
+    @rule(slot=slots)
+    def plan_moves(self, slot: str) -> None:
+        self.version = min(self.version + 1, 4)
+        self._act(slot, lambda worker: worker.follow(self.version))
+
+    @rule(slot=slots)
+    def plan_arrives(self, slot: str) -> None:
+        self._act(slot, lambda worker: worker.follow(self.version))
+
+    @rule(slot=slots)
+    def patience_ends(self, slot: str) -> None:
+        self._act(slot, lambda worker: worker.give_up())
+
+    @invariant()
+    def what_is_committed_is_the_beginning_of_the_log(self) -> None:
+        for place, log in getattr(self, "broker", Broker({})).logs.items():
+            offset, _ = self.broker.committed.get(place, (0, ""))
+            done = self.broker.done.get(place, [])
+            assert [at for at, _ in done] == [at for at in log if at < offset]
+            versions = [version for _, version in done]
+            assert versions == sorted(versions)
+
+    def teardown(self) -> None:
+        """When everything heals, everything arrives."""
+        if not self.workers:
+            self._start("w1")
+        self.broker.undecided.clear()
+        for _ in range(60):
+            for slot in SLOTS:
+                if slot in self.workers:
+                    self.plan_arrives(slot)
+                    self.read(slot)
+                    self.patience_ends(slot)
+                    for _ in range(8):
+                        self.handle(slot)
+                    self.commit(slot)
+        for place, log in self.broker.logs.items():
+            assert [at for at, _ in self.broker.done.get(place, [])] == log
+        self.loop.close()
+
+
+TestAnyOrder = AnyOrder.TestCase
+TestAnyOrder.settings = settings(max_examples=120, stateful_step_count=50, deadline=None,
+                                 suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])

@@ -24,8 +24,7 @@ M = TypeVar("M", bound=BaseModel)
 
 PLAN, WORKERS, CONNECTORS, CURSORS = "bus.plan", "bus.workers", "bus.connectors", "bus.cursors"
 
-#: Seconds between two looks at what came, and between two questions for offsets.
-_LOOK, _OFFSETS = 1.0, 4.0
+_LOOK = 1.0
 
 
 @dataclass(frozen=True)
@@ -44,6 +43,8 @@ class KafkaWatch(Watcher[KafkaView]):
 
     def __init__(self, settings: KafkaSettings) -> None:
         super().__init__("kafka")
+        #: Seconds between two questions for offsets.
+        self.offsets_every = 4.0
         self._settings = settings
         self._history = EndHistory()
         self._committed: dict[tuple[str, int], int] = {}
@@ -79,7 +80,7 @@ class KafkaWatch(Watcher[KafkaView]):
                  if lane.startswith(("raw.", "clean.", "clean-log."))}  # fmt: skip
         told = told_by_workers(worker for worker in workers if now - worker.updated / 1000 <= SILENT_AFTER)
         orphaned = uncovered(lanes, told)
-        if now - self._asked >= _OFFSETS:
+        if now - self._asked >= self.offsets_every:
             # Asking after the plan's lane too: this is how we notice that Kafka is away; a reader only hears nothing.
             places = [(PLAN, 0), *((lane, number) for lane, count in lanes.items() for number in range(count))]
             self._history.note(cluster.ends(places, committed=True), now)

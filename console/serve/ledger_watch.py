@@ -11,8 +11,6 @@ from ledger.shanghai import SHANGHAI, today
 
 __all__ = ["LedgerView", "LedgerWatch"]
 
-#: Seconds between two looks, while somebody watches the page and while nobody does.
-_WATCHED, _UNWATCHED = 2.0, 6.0
 #: Every how many looks the heavier questions are asked.
 _PEAKS, _BOOKS, _ARRIVALS = 2, 5, 15
 #: Days back in which a dataset's last arrival is looked for: a yearly one must be found.
@@ -38,6 +36,8 @@ class LedgerWatch(Watcher[LedgerView]):
 
     def __init__(self, url: str, watched: Callable[[], bool]) -> None:
         super().__init__("ledger")
+        #: Seconds between two looks, while somebody watches the page and while nobody does.
+        self.pace = (2.0, 6.0)
         self._url = url
         self._watched = watched
 
@@ -54,8 +54,8 @@ class LedgerWatch(Watcher[LedgerView]):
     def _pause(self) -> None:
         """Wait for the next look; whoever opens the page shortens the wait."""
         began = time.monotonic()
-        while time.monotonic() - began < (_WATCHED if self._watched() else _UNWATCHED):
-            if self.stopping.wait(1.0):
+        while time.monotonic() - began < self.pace[0 if self._watched() else 1]:
+            if self.stopping.wait(min(1.0, *self.pace)):
                 return
 
 

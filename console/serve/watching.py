@@ -17,7 +17,7 @@ __all__ = ["Trouble", "Watcher"]
 
 V = TypeVar("V")
 
-_LONGEST_WAIT = 15.0
+_LONGEST_WAIT = 5.0
 
 log = logging.getLogger("shutong.serve")
 

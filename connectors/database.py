@@ -78,6 +78,14 @@ def sqlstate(error: BaseException) -> str:
     return str(getattr(original, "sqlstate", None) or "")
 
 
+def _is_login(error: BaseException) -> bool:
+    """Whether the server refused user or password. Looked for in the driver's words where it gives no SQLSTATE."""
+    original = getattr(error, "orig", None)
+    if sqlstate(error)[:2] == "28" or (getattr(original, "args", None) or ("",))[0] == 1045:
+        return True
+    return isinstance(error, exc.OperationalError) and "authentication failed" in str(original)
+
+
 def failed(error: exc.SQLAlchemyError, what: Text) -> BusError:
     """What a database error means: away or busy is a RetryError, anything else a HaltError. It quotes no data."""
     state = sqlstate(error)
@@ -85,11 +93,15 @@ def failed(error: exc.SQLAlchemyError, what: Text) -> BusError:
     problem = Text(
         f"{what.zh}（{kind} {state}）".replace(" ）", "）"), f"{what.en} ({kind} {state})".replace(" )", ")")
     )
-    if isinstance(error, exc.OperationalError | exc.InterfaceError | exc.TimeoutError) and state not in (
-        "28P01",
-        "3D000",
-        "28000",
-    ):
+    if _is_login(error):
+        return HaltError(
+            problem,
+            advice=Text(
+                "数据库拒绝了用户或口令：检查 url 中的用户和 password_env 或 password_file",
+                "the database refused user or password: check the user in `url` and password_env or password_file",
+            ),
+        )
+    if isinstance(error, exc.OperationalError | exc.InterfaceError | exc.TimeoutError) and state != "3D000":
         return RetryError(
             problem,
             after=2.0,

@@ -16,7 +16,7 @@ from wire.settings import KafkaSettings
 __all__ = ["KafkaDesk"]
 
 _ASK_EVERY = 1.0
-_ASK_AT_LEAST = 16.0
+_ASK_AT_LEAST = 4.0
 
 
 class KafkaDesk:

@@ -1,8 +1,12 @@
 """The edge's tests: a department's real PostgreSQL, a bus of this test alone, and instances running on it."""
 
+import os
 import secrets
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -46,9 +50,13 @@ class Database:
         self.url = f"postgresql+psycopg://{name}@127.0.0.1:{server.port}/{name}"
         self.password_env = f"PASSWORD_{name.upper()}"
         monkeypatch.setenv(self.password_env, server.password(name))
-        self._connection = psycopg.connect(
-            host="127.0.0.1", port=server.port, dbname=name, user=name, password=server.password(name), autocommit=True
-        )
+        self._name = name
+        self.reconnect(server)
+
+    def reconnect(self, server: LocalPostgres) -> None:
+        name = self._name
+        self.open_url = server.url(name).replace("+psycopg", "")
+        self._connection = psycopg.connect(self.open_url, autocommit=True)
 
     @property
     def address(self) -> dict[str, str]:
@@ -74,6 +82,8 @@ def database(postgres: LocalPostgres, monkeypatch: pytest.MonkeyPatch) -> Iterat
     yield made
     made.close()
 
+
+ROOT = Path(__file__).parents[2]
 
 PEOPLE = """{"type": "record", "name": "Person", "doc": "人员", "fields": [
   {"name": "id", "type": "string", "title": "编号"}, {"name": "name", "type": "string", "title": "姓名"},
@@ -169,7 +179,7 @@ class Bus:
         who = self.admin.names.transactional_id("worker", "route")
         with TransactionalPublisher(self.admin, who) as publisher, publisher.transaction():
             for key, event in events:
-                publisher.send("deliver.police", f"health.person/{key}".encode(), self.output_codec.encode(event))
+                publisher.send("deliver.police", (key if "/" in key else f"health.person/{key}").encode(), self.output_codec.encode(event))
 
     def status(self, instance: str) -> ConnectorStatus:
         return ConnectorStatus.model_validate_json(
@@ -192,7 +202,9 @@ class Running:
     """Instances running in this process, each in its thread."""
 
     def __init__(self, bus: Bus) -> None:
-        self._settings = ConnectSettings.model_validate(bus.settings.model_dump() | {"connect_retry_seconds": 0.2})
+        self._settings = ConnectSettings.model_validate(
+            bus.settings.model_dump() | {"connect_retry_seconds": 0.2, "connect_retry_most_seconds": 0.5, "connect_halt_seconds": 0.5}
+        )
         self.threads: dict[str, InstanceThread] = {}
 
     def follow(self, plan: Plan, instance: ConnectorInstance) -> Board:
@@ -221,3 +233,26 @@ def eventually(holds: Callable[[], Any], seconds: float = 20) -> Any:
             raise AssertionError(f"did not come true within {seconds} s: {answer!r}")
         time.sleep(0.05)
     return answer
+
+
+def connect(bus: Bus, processes: "list[subprocess.Popen[bytes]]") -> "subprocess.Popen[bytes]":
+    """The real process, as the operator starts it."""
+    settings = bus.settings
+    assert settings.kafka_password is not None
+    environment = os.environ | {
+        "SHUTONG_BOOTSTRAP": settings.bootstrap, "SHUTONG_PREFIX": settings.prefix, "SHUTONG_KAFKA_USER": settings.kafka_user,
+        "SHUTONG_KAFKA_PASSWORD": settings.kafka_password.get_secret_value(), "SHUTONG_CONNECT_STATUS_SECONDS": "0.2",
+        "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen([sys.executable, "-m", "connectors.process"], cwd=ROOT, env=environment)
+    processes.append(process)
+    return process
+
+
+@pytest.fixture
+def processes() -> Iterator[list["subprocess.Popen[bytes]"]]:
+    """Killed at the end."""
+    started: list[subprocess.Popen[bytes]] = []
+    yield started
+    for each in started:
+        each.kill()
+        each.wait()

@@ -1,12 +1,14 @@
 """A sink on the bus: what is delivered stands in the receiver's table once, whatever happens to the process."""
 
+import subprocess
 from typing import Any
 
 import pytest
 
+from connectors.board import Board
 from schemas.control import ConnectorInstance
 from schemas.envelope import Event, Meta, Op
-from tests.connectors.conftest import Bus, Database, Running, eventually
+from tests.connectors.conftest import Bus, Database, Running, connect, eventually
 
 pytestmark = pytest.mark.kafka
 
@@ -46,3 +48,68 @@ def test_deliveries_are_upserted_and_deleted(bus: Bus, database: Database, runni
 def _table(database: Database) -> list[str]:
     made = database.ask("select to_regclass('people')")[0][0]
     return [name for (name,) in database.ask('select name from people order by "_key"')] if made else []
+
+
+def told(board: Board) -> str:
+    return " ".join(f"{remark.problem.zh} {remark.problem.en} {remark.advice.zh} {remark.advice.en}" for remark in board.read().remarks)
+
+
+def test_two_sinks_of_one_new_database_start_in_the_same_moment(bus: Bus, database: Database, running: Running) -> None:
+    one = sink(database)
+    two = one.model_copy(update={"id": "police.others", "config": one.config | {"table": "others"}})
+    plan = bus.plan(one, two)
+    boards = [running.follow(plan, one), running.follow(plan, two)]
+    bus.deliver(delivered("p1", "一"))
+    eventually(lambda: [board.read().rows for board in boards] == [1, 1])
+    assert [board.read().state for board in boards] == ["running", "running"]
+
+
+def test_a_masked_key_is_the_primary_key_as_it_was_received(bus: Bus, database: Database, running: Running) -> None:
+    instance = sink(database)
+    running.follow(bus.plan(instance), instance)
+    masked = "health.person/" + "0f" * 32
+    bus.deliver(delivered(masked, "甲", "r", 1), delivered("p2", "乙", "r", 2))
+    eventually(lambda: len(_table(database)) == 2)
+    assert [key for (key,) in database.ask('select "_key" from people order by 1')] == [masked, "health.person/p2"]
+    bus.deliver(delivered(masked, "", "d", 3))
+    eventually(lambda: _table(database) == ["乙"])
+
+
+def test_a_table_that_does_not_fit_halts_with_every_reason_and_goes_on_when_mended(
+    bus: Bus, database: Database, running: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    database.do('create table people ("_key" text primary key, id integer, name varchar(3), updated_at timestamptz, x int not null)')
+    instance = sink(database)
+    board = running.follow(bus.plan(instance), instance)
+    eventually(lambda: board.read().state == "halted")
+    for word in ("people.id is INTEGER", "has no column note", "people.x is not delivered", "表 people 没有列 note"):
+        assert word in told(board)
+    database.do("alter table people alter id type text, add note text, drop x")
+    bus.deliver(delivered("p1", "诸葛", "r", 1), delivered("p2", "诸葛孔明先生", "r", 2), delivered("p3", "亮", "r", 3))
+    eventually(lambda: "refused a value" in told(board))
+    assert "people.name" in told(board) or "column name of table people" in told(board)
+    assert "诸葛孔明先生" not in _table(database)
+    assert "诸葛" not in caplog.text + told(board)
+    database.do("alter table people alter name type text")
+    eventually(lambda: _table(database) == ["诸葛", "诸葛孔明先生", "亮"])
+
+
+def test_each_delivery_takes_effect_once_whatever_is_killed(
+    bus: Bus, database: Database, processes: "list[subprocess.Popen[bytes]]"
+) -> None:
+    database.do('create table people ("_key" text primary key, id text, name text, note text, updated_at timestamptz)')
+    database.do("create table effects (key text)")
+    body = 'begin insert into effects values (new."_key"); return new; end'
+    database.do(f"create function seen() returns trigger language plpgsql as '{body}'")
+    database.do("create trigger seen after insert or update on people for each row execute function seen()")
+    bus.plan(sink(database))
+    process = connect(bus, processes)
+    for round in range(4):
+        for part in range(5):
+            bus.deliver(*(delivered(f"p{round}{part}{n:03}", "甲", "r", n) for n in range(200)))
+        eventually(lambda round=round: database.ask("select count(*) from effects")[0][0] >= round * 1000 + 100 + 200 * round)
+        process.kill()
+        process.wait()
+        process = connect(bus, processes)
+    eventually(lambda: database.ask("select count(*) from people")[0][0] == 4000)
+    assert database.ask("select count(*), count(distinct key) from effects") == [(4000, 4000)]

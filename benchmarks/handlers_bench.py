@@ -10,8 +10,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
-from schemas.codec import EventCodec
-from schemas.control import Condition, Dataset, Plan, SchemaText
+from schemas.codec import EventCodec, encode_tallies
+from schemas.codec.frame import prefix
+from schemas.contract import event_schema, event_subject
+from schemas.control import Condition, Plan, SchemaText, Subscription
+from schemas.datasets import standard_dataset
+from schemas.envelope import kafka_key
+from schemas.tally import TallyBook
 from streams.chunk import Chunk, Handled, Output, Part, Record
 from streams.clean import clean
 from streams.memory import Memory
@@ -24,6 +29,7 @@ from tests.streams.world import (
     RESIDENT_CODEC,
     SECRET,
     SUBSCRIPTIONS,
+    VILLAGE_CODEC,
     city,
     compiled,
     dataset,
@@ -42,6 +48,7 @@ PLAIN: dict[str, dict[str, Any]] = {
     name: told for name, told in SUBSCRIPTIONS.items() if name.split(".")[0] in ("tax", "police", "province")
 } | {"social.health.resident": {"fields": ("resident_id", "name", "address")}}
 MASKED = {name: told for name, told in SUBSCRIPTIONS.items() if not name.startswith("school.")}
+DATASETS = (10, 100, 1000, 5000)
 COUNTIES = ("341502", "341503", "341504", "341522", "341523", "341524", "341525", "340104")
 
 
@@ -78,7 +85,7 @@ def chunks(lane: str, records: list[Record]) -> list[Chunk]:
 def fresh() -> Memory:
     """A memory of both lanes, nothing in it."""
     memory = Memory()
-    for lane in (RAW, CLEAN):
+    for lane in (RAW, CLEAN, "clean.civil"):
         memory.restore(lane, 0, "")
     return memory
 
@@ -145,14 +152,38 @@ def wide(subscribers: int) -> Plan:
 
 
 def deep(datasets: int) -> Plan:
-    """The plan of four subscribers among so many datasets, all read by the tax office."""
-    plan = city(subscriptions=PLAIN)
-    more: dict[str, Dataset] = {f"civil.village-{number}": dataset("village", f"civil.village-{number}", 1000 + number)
-                                for number in range(datasets - len(plan.datasets))}
-    texts = {item.event_schema: SchemaText(id=str(item.event_schema), number=item.event_schema, subject=f"civil.{number}",
-                                           text=plan.schemas[2].text) for number, item in enumerate(more.values())}
-    return Plan(version=1, departments=plan.departments, nodes=plan.nodes, lanes=plan.lanes,
-                subscriptions=plan.subscriptions, datasets={**plan.datasets, **more}, schemas={**plan.schemas, **texts})
+    """So many datasets of one provider, each with one subscriber."""
+    plan = city()
+    made = [dataset("village", f"civil.village-{number}", 1000 + number) for number in range(datasets)]
+    agreed = [Subscription(id=f"tax.{item.id}", subscriber="tax", dataset=item.id, fields=("code", "name"), purpose="test",
+                           output_schema=100_000 + item.event_schema) for item in made]
+    schemas = {item.event_schema: SchemaText(id=str(item.event_schema), number=item.event_schema,
+                                             subject=event_subject(item.id), text=event_schema(item.id, item.row_schema))
+               for item in made}
+    return Plan(version=1, departments=plan.departments, nodes=plan.nodes, lanes=plan.lanes, schemas=schemas,
+                datasets={item.id: item for item in made}, subscriptions={item.id: item for item in agreed})
+
+
+def spread(datasets: int) -> list[Chunk]:
+    """One second of 5,000 events, evenly over so many datasets, all on one lane."""
+    row = dict(standard_dataset("village").examples[0])
+    data = value("u", row, codec=VILLAGE_CODEC, seq=1)[5:]
+    return chunks("clean.civil", [
+        (seq, NOW + seq // 50, kafka_key(f"civil.village-{seq % datasets}", row["code"]), prefix(1000 + seq % datasets) + data)
+        for seq in range(5000)])
+
+
+def with_tallies(chunk: Chunk, plan: WorkingPlan, memory: Memory, now_ms: int) -> Handled:
+    """route, and its counts in the bytes that go to the books with the commit; a second's commits are five."""
+    handled = route(chunk, plan, memory, now_ms)
+    _OPEN.merge(handled.tallies)
+    if chunk.parts[0].records[-1][0] % 1000 == 999:
+        encode_tallies("bench", 1, _OPEN)
+        _OPEN.__init__()  # type: ignore[misc]
+    return handled
+
+
+_OPEN = TallyBook()
 
 
 def main(events: int = 20_000) -> None:
@@ -183,9 +214,9 @@ def grow(work: list[Chunk]) -> None:
     events = sum(len(chunk.parts[0].records) for chunk in work)
     for count, given, cost in zip((1, 4, 16, 64), outputs, spent, strict=True):
         print(f"{count:4} subscribers         {cost:6.2f}   {given / events:5.1f} outputs an event, {cost * events / given:5.2f} each")
-    plans = {count: compiled(deep(count)) for count in (10, 5000)}
-    for (count, _), cost in zip(plans.items(), costs([(route, work, plan) for plan in plans.values()]), strict=True):
-        print(f"{count:4} datasets            {cost:6.2f}")
+    for count, cost in zip(DATASETS, costs([(with_tallies, spread(count), compiled(deep(count))) for count in DATASETS]),
+                           strict=True):
+        print(f"{count:4} datasets            {cost:6.2f}   with the bytes of their tallies")
 
 
 if __name__ == "__main__":

@@ -90,80 +90,87 @@ class Group:
         self.refused[subscription] = self.refused.get(subscription, 0) + 1
 
 
+#: Groups of one dataset, second, cause and division, each with the time its records arrived.
+_Groups = list[tuple[int, Group]]
+
+
 class DeliveryCounts:
-    """What route did with the records of one dataset, for each of its live subscriptions.
+    """What route did with the records of a chunk, for each live subscription of their datasets.
 
     Held back is seen less told, so it costs by subscription and second, not by record, and knows no division.
     """
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self._open = (*source.outlets.plain, *source.outlets.masked)
-        self._groups: dict[tuple[int, str, str], Group] = {}
+    __slots__ = ("_groups", "_sources")
 
-    def group(self, arrived: int, cause: str, division: str) -> Group:
+    def __init__(self) -> None:
+        self._sources: dict[int, Source] = {}
+        self._groups: dict[tuple[int, int, str, str], Group] = {}
+
+    def group(self, source: Source, arrived: int, cause: str, division: str) -> Group:
         """The group a record belongs to."""
-        key = (arrived, cause, division)
+        key = (source.schema_id, arrived, cause, division)
         group = self._groups.get(key)
         if group is None:
-            group = self._groups[key] = Group(len(self._open))
+            self._sources[source.schema_id] = source
+            group = self._groups[key] = Group(len(source.outlets.open))
         return group
 
     def write(self, book: TallyBook, now_ms: int) -> None:
         """Add all to the book, by arrival second."""
-        seen: dict[tuple[int, str], int] = {}
-        told: dict[tuple[int, str, str], int] = {}
-        for (at, cause, division), groups in self._seconds().items():
-            seen[at, cause] = seen.get((at, cause), 0) + sum(group.records for _, group in groups)
-            self._write_open(book, groups, now_ms, at, cause, division)
-            for name, given in _given(groups, now_ms).items():
-                book.add_spread(self._key(at, name, "", cause, division), given.records, given.size, 0, given.late)
-                told[at, cause, name] = told.get((at, cause, name), 0) + given.records
-            for _, group in groups:
-                for name, records in group.refused.items():
-                    book.add(self._key(at, name, "quarantined", cause, division), records=records)
-                    told[at, cause, name] = told.get((at, cause, name), 0) + records
-        for (at, cause), records in seen.items():
-            for name in self._source.outlets.scoped:
-                held = records - told.get((at, cause, name), 0)
+        seconds: dict[tuple[int, int, str, str], _Groups] = {}
+        for (schema_id, arrived, cause, division), group in self._groups.items():
+            seconds.setdefault((schema_id, arrived // 1000, cause, division), []).append((arrived, group))
+        scoped: dict[tuple[int, int, str], dict[str, int]] = {}
+        for (schema_id, at, cause, division), groups in seconds.items():
+            source = self._sources[schema_id]
+            _write_open(book, source, groups, now_ms, at, cause, division)
+            told = _write_single(book, source, groups, now_ms, at, cause, division)
+            if source.outlets.scoped:
+                left = scoped.setdefault((schema_id, at, cause), dict.fromkeys(source.outlets.scoped, 0))
+                seen = sum(group.records for _, group in groups)
+                for name in left:
+                    left[name] += seen - told.get(name, 0)
+        for (schema_id, at, cause), left in scoped.items():
+            for name, held in left.items():
                 if held:
-                    book.add(self._key(at, name, "held_back", cause, ""), records=held)
-
-    def _seconds(self) -> dict[tuple[int, str, str], list[tuple[int, Group]]]:
-        """The groups and when they arrived, by second, cause and division."""
-        seconds: dict[tuple[int, str, str], list[tuple[int, Group]]] = {}
-        for (arrived, cause, division), group in self._groups.items():
-            seconds.setdefault((arrived // 1000, cause, division), []).append((arrived, group))
-        return seconds
-
-    def _write_open(self, book: TallyBook, groups: list[tuple[int, Group]], now_ms: int, at: int, cause: str,
-                    division: str) -> None:
-        """What every open outlet was given: the same records, so one count of how late they were."""
-        late, records, key_bytes = Latencies(), 0, 0
-        for arrived, group in groups:
-            if group.openly:
-                late.add(now_ms - arrived, group.openly)
-                records += group.openly
-                key_bytes += group.key_bytes
-        if records:
-            sizes = map(sum, zip(*(group.sizes for _, group in groups), strict=True))
-            for outlet, size in zip(self._open, sizes, strict=True):
-                book.add_spread(self._key(at, outlet.id, "", cause, division), records,
-                                size + key_bytes * outlet.plain, 0, late)
-
-    def _key(self, at: int, subscription: str, stage: str, cause: str, division: str) -> TallyKey:
-        source = self._source
-        outlet = source.outlets.by_id[subscription]
-        return TallyKey(at, stage or outlet.stage, cause, source.provider, source.dataset, outlet.subscriber, division)
+                    book.add(_key(self._sources[schema_id], at, name, "held_back", cause, ""), records=held)
 
 
-def _given(groups: list[tuple[int, Group]], now_ms: int) -> dict[str, _Sum]:
-    """What single subscriptions were given, added up over the second."""
-    sums: dict[str, _Sum] = {}
+def _write_open(book: TallyBook, source: Source, groups: _Groups, now_ms: int, at: int, cause: str,
+                division: str) -> None:
+    """What every open outlet was given: the same records, so one count of how late they were."""
+    late, records, key_bytes = Latencies(), 0, 0
+    for arrived, group in groups:
+        if group.openly:
+            late.add(now_ms - arrived, group.openly)
+            records += group.openly
+            key_bytes += group.key_bytes
+    if records:
+        sizes = groups[0][1].sizes if len(groups) == 1 else map(sum, zip(*(group.sizes for _, group in groups), strict=True))
+        for outlet, size in zip(source.outlets.open, sizes, strict=True):
+            book.add_spread(_key(source, at, outlet.id, "", cause, division), records, size + key_bytes * outlet.plain, 0, late)
+
+
+def _write_single(book: TallyBook, source: Source, groups: _Groups, now_ms: int, at: int, cause: str,
+                  division: str) -> dict[str, int]:
+    """What subscriptions were given or refused one by one; the records each has met so."""
+    given: dict[str, _Sum] = {}
+    told: dict[str, int] = {}
     for arrived, group in groups:
         for name, (records, size) in group.given.items():
-            found = sums.get(name)
+            found = given.get(name)
             if found is None:
-                found = sums[name] = _Sum()
+                found = given[name] = _Sum()
             found.add(records, size, now_ms - arrived)
-    return sums
+        for name, records in group.refused.items():
+            book.add(_key(source, at, name, "quarantined", cause, division), records=records)
+            told[name] = told.get(name, 0) + records
+    for name, found in given.items():
+        book.add_spread(_key(source, at, name, "", cause, division), found.records, found.size, 0, found.late)
+        told[name] = told.get(name, 0) + found.records
+    return told
+
+
+def _key(source: Source, at: int, subscription: str, stage: str, cause: str, division: str) -> TallyKey:
+    outlet = source.outlets.by_id[subscription]
+    return TallyKey(at, stage or outlet.stage, cause, source.provider, source.dataset, outlet.subscriber, division)

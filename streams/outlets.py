@@ -42,7 +42,7 @@ class Outlet(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Outlets:
-    """`plain` and `masked` get every record; of `scoped`, by id, those whose scope holds: `holders(row)` names them.
+    """`plain` and `masked`, together `open`, get every record; of `scoped`, by id, those whose scope holds: `holders(row)` names them.
 
     What is not larger than `safe` on clean, key and value, fits every inbox.
     """
@@ -50,6 +50,7 @@ class Outlets:
     plain: tuple[Outlet, ...]
     masked: tuple[Outlet, ...]
     scoped: Mapping[str, Outlet]
+    open: tuple[Outlet, ...]
     by_id: Mapping[str, Outlet]
     holders: Callable[[Pieces], Holders]
     safe: int
@@ -64,10 +65,13 @@ def outlets(plan: Plan, dataset: Dataset, live: Iterable[Subscription], scanner:
     made = {item.id: _outlet(item, delivery) for item, delivery in compiled}
     scopes = Scopes(scanner, [(item, delivery.holds) for item, delivery in compiled if item.scope])
     for_all = [made[item.id] for item, _ in compiled if not item.scope]
+    plain = tuple(outlet for outlet in for_all if outlet.plain)
+    masked = tuple(outlet for outlet in for_all if not outlet.plain)
     return Outlets(
-        plain=tuple(outlet for outlet in for_all if outlet.plain),
-        masked=tuple(outlet for outlet in for_all if not outlet.plain),
+        plain=plain,
+        masked=masked,
         scoped={item.id: made[item.id] for item, _ in compiled if item.scope},
+        open=plain + masked,
         by_id=made,
         holders=scopes.holders,
         safe=min((outlet.room for outlet in made.values()), default=0) - _GROWTH - _MASK_GROWTH * len(scanner.fields))

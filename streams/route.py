@@ -27,12 +27,11 @@ def route(chunk: Chunk, plan: WorkingPlan, memory: Memory, now_ms: int) -> Handl
     """
     check_version(chunk, plan, memory)
     handled = Handled()
-    counts: dict[int, DeliveryCounts] = {}
+    counts = DeliveryCounts()
     for part in chunk.parts:
         _Routing(part, plan, memory, now_ms, handled, counts).run()
     memory.check_room(handled.changes)
-    for counted in counts.values():
-        counted.write(handled.tallies, now_ms)
+    counts.write(handled.tallies, now_ms)
     return handled
 
 
@@ -50,7 +49,7 @@ class _Routing:
     """One partition's share of a chunk on its way through `route`."""
 
     def __init__(self, part: Part, plan: WorkingPlan, memory: Memory, now_ms: int, handled: Handled,
-                 counts: dict[int, DeliveryCounts]) -> None:
+                 counts: DeliveryCounts) -> None:
         self.part, self.plan, self.now_ms, self.handled = part, plan, now_ms, handled
         self.counts = counts
         self.stream = stream_prefix(f"{part.lane}/{part.partition}", 0)
@@ -105,14 +104,11 @@ class _Routing:
     def deliver(self, record: Record, key: bytes, source: Source, event: Scanned) -> None:
         """Tell every live subscription what this record is to it."""
         outlets, row = source.outlets, event.row
-        counts = self.counts.get(source.schema_id)
-        if counts is None:
-            counts = self.counts[source.schema_id] = DeliveryCounts(source)
-        group = counts.group(record[1], event.cause, source.division(row if row is not None else event.before))
+        group = self.counts.group(source, record[1], event.cause, source.division(row if row is not None else event.before))
         group.records += 1
         start = b""
         if row is None or len(record[3] or b"") + len(key) > outlets.safe:
-            for outlet in (*outlets.plain, *outlets.masked):
+            for outlet in outlets.open:
                 self.tell(outlet, event.op, record, key, source, event, group)
         else:
             start = b"".join((event.head, self.stream, long_bytes(record[0])))

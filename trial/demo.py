@@ -17,7 +17,7 @@ from schemas.control import Plan
 from schemas.errors import BusError, RetryError
 from schemas.text import Text
 from trial.footprint import Footprint
-from trial.judging import Judging, Stopped
+from trial.judging import Judging
 from trial.probe import Probe
 from trial.publisher import RudePublisher
 from trial.quiet import Deletes, Quiet
@@ -26,6 +26,7 @@ from trial.running import RunningCity
 from trial.tally_watch import TallyWatch
 from trial.traffic import Sizes, Traffic
 from trial.view import View
+from trial.witness import Stopped
 
 __all__ = ["run"]
 
@@ -93,8 +94,11 @@ class _Demo:
         judging = Judging(self._city, plan, self._view.say, self._stop)
         self._open.callback(judging.close)
         self._live(traffic, rude, probe, plan, judging)
+        self._view.say("demo", Text("停下工作进程和连接器；独立核对开始", "workers and connectors stop; the oracle begins"))
         with ThreadPoolExecutor(1, thread_name_prefix="judging") as pool:
-            return self._wait_for(pool.submit(judging.judge, rude, traffic, probe.latencies()))
+            self._wait_for(pool.submit(self._city.rest))
+            verdict = pool.submit(judging.judge, rude, traffic, probe.latencies())
+            return self._wait_for(verdict, lambda: judging.waiting_for)
 
     def stop(self) -> None:
         """Everything this rehearsal started."""

@@ -2,18 +2,19 @@
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from schemas.control import Plan
 from trial.city.postgres import LocalPostgres
 from trial.city.registers import read_table
 from trial.oracle import Record, Verdict
+from trial.oracle.tables import SourceState
 from trial.publisher import send_digest
 from wire.reading import read_all
 from wire.settings import KafkaSettings
 
-__all__ = ["Evidence", "plan_as_json"]
+__all__ = ["SINKS", "SOURCES", "Evidence", "check_sinks", "check_sources", "plan_as_json"]
 
 #: stream -> database and table it reads
 SOURCES = {"civil.register": ("civil", "village"), "health.population": ("health", "resident")}
@@ -23,14 +24,11 @@ _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 class Evidence:
-    """Reads lanes for the oracle, noting on the way which acknowledged sends it met; then compares the tables."""
+    """Reads lanes for the oracle, noting on the way which acknowledged sends it met. `read` counts records."""
 
-    def __init__(self, settings: KafkaSettings, plan: Plan, acknowledged: Counter[bytes], alive: Callable[[], None]) -> None:
-        """`alive` is called now and then, and raises when nobody wants to know any more."""
+    def __init__(self, settings: KafkaSettings, acknowledged: Counter[bytes]) -> None:
         self._settings = settings
-        self._alive = alive
         self.read = 0
-        self._plan = plan
         self._acknowledged = acknowledged
         self._met: Counter[bytes] = Counter()
 
@@ -38,8 +36,6 @@ class Evidence:
         """Every record of a lane, committed, to its end."""
         watched = self._acknowledged if lane.startswith("raw.") else None
         for record in read_all(self._settings, [lane]):
-            if not self.read % 1000:
-                self._alive()
             self.read += 1
             if watched is not None:
                 digest = send_digest(record.key, record.value)
@@ -54,19 +50,20 @@ class Evidence:
                 kind = "lost" if self._met[digest] < count else "duplicated"
                 verdict.problems.add(kind, "an acknowledged send on raw", abs(self._met[digest] - count))
 
-    def check_sources(self, server: LocalPostgres, verdict: Verdict) -> None:
-        """The rows of each source table are the last state of its stream on raw."""
-        for stream, (database, table) in SOURCES.items():
-            dataset = next(item for item in self._plan.datasets.values() if item.provider == database)
-            state = verdict.sources.get(stream)
-            if state is not None:
-                state.compare(f"{database}.{table}", _keyed(read_table(server, database, table), dataset.id, dataset.key),
-                              verdict.problems)
 
-    def check_sinks(self, server: LocalPostgres, verdict: Verdict) -> None:
-        """The rows of each sink's table are what its subscription's deliveries come to."""
-        for subscription, (database, table) in SINKS.items():
-            verdict.tables[subscription].compare(read_table(server, database, table), _plain, verdict.problems)
+def check_sources(server: LocalPostgres, plan: Plan, verdict: Verdict) -> None:
+    """The rows of each source table are the last state of its stream on raw."""
+    for stream, (database, table) in SOURCES.items():
+        dataset = next(item for item in plan.datasets.values() if item.provider == database)
+        state = verdict.sources.get(stream, SourceState())
+        state.compare(f"{database}.{table}", _keyed(read_table(server, database, table), dataset.id, dataset.key),
+                      verdict.problems)
+
+
+def check_sinks(server: LocalPostgres, verdict: Verdict) -> None:
+    """The rows of each sink's table are what its subscription's deliveries come to."""
+    for subscription, (database, table) in SINKS.items():
+        verdict.tables[subscription].compare(read_table(server, database, table), _plain, verdict.problems)
 
 
 def plan_as_json(plan: Plan) -> dict[str, Any]:

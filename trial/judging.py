@@ -1,38 +1,34 @@
 """The end of a rehearsal: the oracle over every lane, tables and acknowledged sends beside it, the ledger asked for its sums."""
 
-import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
 
 from ledger.client import LedgerClient
-from schemas.codec import bus_schema
 from schemas.control import Plan
 from schemas.errors import RetryError
 from schemas.text import Text
 from trial.accounts import Accounts
-from trial.evidence import SINKS, Evidence, plan_as_json
+from trial.evidence import check_sinks, check_sources, plan_as_json
 from trial.kafka.jars import VERSION as KAFKA
-from trial.oracle import Verdict, judge
+from trial.oracle import HOPS, Verdict
 from trial.probe import quantile
 from trial.publisher import RudePublisher
 from trial.report import Report
 from trial.running import RunningCity
 from trial.traffic import Traffic
+from trial.witness import Question, Stopped, Witness
 from wire.reading import Place
 
-__all__ = ["Judging", "Stopped", "report_of"]
+__all__ = ["Judging", "report_of"]
 
 Told = Callable[[str, Text], None]
 #: The stream whose every row and every spoiled row the traffic knows by number.
 _COUNTED_STREAM = "health.population"
-
-
-class Stopped(Exception):
-    """The rehearsal ends before its judgement does."""
 
 
 class Judging:
@@ -44,6 +40,8 @@ class Judging:
         self._told = told
         self._stop = stop
         self._began = time.time()
+        #: what `judge` waits for now
+        self.waiting_for: Text | None = None
         self._ledger = LedgerClient(city.bus.addresses["ledger"])
 
     def is_recorded(self, ends: Mapping[Place, int]) -> bool:
@@ -55,15 +53,13 @@ class Judging:
 
     def judge(self, rude: RudePublisher, traffic: Traffic, latencies: list[int]) -> tuple[Report, list[str]]:
         """The figures, and every example of what is wrong with them."""
-        self._told("oracle", Text("独立核对：重读每条通道，逐条重算", "the oracle reads every lane again and recomputes each record"))
-        evidence = Evidence(self._city.settings(), self._plan, rude.acknowledged, self._alive)
-        verdict = judge(plan_as_json(self._plan), self._city.mask_secret(), evidence.records,
-                        letter_schema=json.loads(bus_schema("letter")), tables=SINKS)
-        self._told("oracle", Text(f"核对了 {evidence.read:,} 条；比对部门的表与账本",
-                                  f"{evidence.read:,} records judged; now the departments' tables and the ledger"))
-        evidence.check_sends(verdict)
-        evidence.check_sources(self._city.postgres, verdict)
-        evidence.check_sinks(self._city.postgres, verdict)
+        self.waiting_for = Text("独立核对：重读每条通道，逐条重算", "the oracle, which reads every lane again and recomputes each record")
+        verdict, read = self._witnessed(rude.acknowledged)
+        self._told("oracle", Text(f"核对了 {read:,} 条；比对部门的表与账本",
+                                  f"{read:,} records judged; now the departments' tables and the ledger"))
+        self.waiting_for = Text("部门的表与账本", "the departments' tables and the ledger")
+        check_sources(self._city.postgres, self._plan, verdict)
+        check_sinks(self._city.postgres, verdict)
         _check_dirt(traffic, verdict)
         balanced = Accounts(self._ledger, self._began, self._rest).check(verdict)
         return report_of(verdict, balanced, latencies), verdict.examples
@@ -72,13 +68,25 @@ class Judging:
         """Let go of the connection to the ledger."""
         self._ledger.close()
 
-    def _alive(self) -> None:
-        if self._stop.is_set():
-            raise Stopped
+    def _witnessed(self, acknowledged: Counter[bytes]) -> tuple[Verdict, int]:
+        """Both hops, at the same time; and how many records were read for it."""
+        plan, secret = plan_as_json(self._plan), self._city.mask_secret()
+        verdict, read = Verdict(), 0
+        with ExitStack() as open_:
+            witnesses = []
+            for hop in HOPS:
+                witness = Witness(self._city.home / "oracle", Question(hop, self._city.settings(), plan, secret, acknowledged))
+                open_.callback(witness.end)
+                witnesses.append(witness)
+            for witness in witnesses:
+                answer = witness.answer(self._stop)
+                verdict.merge(answer.verdict)
+                read += answer.read
+        return verdict, read
 
     def _rest(self, seconds: float) -> None:
-        self._stop.wait(seconds)
-        self._alive()
+        if self._stop.wait(seconds):
+            raise Stopped
 
 
 def report_of(verdict: Verdict, balanced: bool, latencies: list[int]) -> Report:

@@ -5,6 +5,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from console.machine import LocalBus
@@ -78,6 +79,12 @@ class RunningCity:
         pid = self.bus.supervisor.states()[name][0] or 0
         self.bus.supervisor.signal(name, signal.SIGKILL)
         return pid
+
+    def rest(self) -> None:
+        """End every process that is not needed to look at what was done."""
+        names = [name for name in self.bus.supervisor.states() if name != "ledger"]
+        with ThreadPoolExecutor(len(names)) as pool:
+            list(pool.map(self.bus.supervisor.end, names))
 
     def stop(self) -> None:
         """Stop everything this city started, processes first, then the servers."""

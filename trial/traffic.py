@@ -26,6 +26,8 @@ _TICK = 0.25
 _CHUNK = 5000
 #: Steady seconds before the burst, seconds of the burst, steady seconds behind it.
 _PHASES = ((12.0, 1), (6.0, 10), (8.0, 1))
+#: A demo of fewer events than this is shorter in proportion, down to the given share.
+_WHOLE, _SHORTEST = 60_000, 0.4
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ class Traffic:
     def run(self, rude: RudePublisher | None, stop: threading.Event, middle: Any = None) -> None:
         """The live part; calls `middle()` once in the middle of the burst. Ends early when `stop` is set."""
         began = time.monotonic()
-        for share, phase, middle_here in _schedule():
+        for share, phase, middle_here in _schedule(min(max(self.sizes.total / _WHOLE, _SHORTEST), 1.0)):
             if stop.is_set():
                 break
             self.phase = phase
@@ -160,9 +162,9 @@ class Traffic:
             self.done["deletes"] += count
 
 
-def _schedule() -> Iterator[tuple[float, str, bool]]:
+def _schedule(length: float) -> Iterator[tuple[float, str, bool]]:
     """Per tick: the share of live changes reached then, the phase's name, whether it is the middle of the burst."""
-    ticks = [(weight, index) for index, (seconds, weight) in enumerate(_PHASES) for _ in range(int(seconds / _TICK))]
+    ticks = [(weight, index) for index, (seconds, weight) in enumerate(_PHASES) for _ in range(int(length * seconds / _TICK))]
     total, reached = sum(weight for weight, _ in ticks), 0
     burst = [number for number, (_, index) in enumerate(ticks) if index == 1]
     for number, (weight, index) in enumerate(ticks):

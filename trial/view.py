@@ -48,10 +48,10 @@ class View:
         return time.monotonic() - self._began
 
     def wait(self, what: Text | None) -> None:
-        """What is being waited for now; None: nothing in particular."""
-        if what != self._waiting:
-            self._waiting, self._waited = what, time.monotonic()
-            self._next_line = 0.0
+        """What is being waited for now, with figures that may change; None: nothing in particular."""
+        if _words(what) != _words(self._waiting):
+            self._waited, self._next_line = time.monotonic(), 0.0
+        self._waiting = what
 
     def say(self, name: str, what: Text) -> None:
         """One line of what happens."""
@@ -67,7 +67,9 @@ class View:
         now, counts = time.monotonic(), self._counts()
         before, old = self._last
         if now - before >= 1:
-            self._rates = {stage: (counts.get(stage, 0) - old.get(stage, 0)) / (now - before) for stage in _STAGES}
+            for stage in _STAGES:
+                rate = (counts.get(stage, 0) - old.get(stage, 0)) / (now - before)
+                self._rates[stage] = rate if stage not in self._rates else 0.7 * self._rates[stage] + 0.3 * rate
             self._last = (now, counts)
         if self._live is not None:
             self._live.update(self._shown(counts), refresh=True)
@@ -107,3 +109,7 @@ class View:
             self._live.stop()
             for line in self._lines:
                 self.console.print(line, markup=False, soft_wrap=True)
+
+
+def _words(what: Text | None) -> str:
+    return "" if what is None else "".join(sign for sign in what.en if not sign.isdigit() and sign != ",")

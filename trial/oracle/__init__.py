@@ -4,7 +4,7 @@ Imports fastavro and the standard library only, so that no mistake of the bus ca
 tuples, the control objects as plain JSON and the secret; it tells examples by position, never by value.
 """
 
-from trial.oracle.judge import Verdict, judge
+from trial.oracle.judge import HOPS, Hop, Verdict, judge
 from trial.oracle.records import Record
 
-__all__ = ["Record", "Verdict", "judge"]
+__all__ = ["HOPS", "Hop", "Record", "Verdict", "judge"]

@@ -48,6 +48,11 @@ class Books:
         stage = ("returned_up" if contract.node else "delivered") if delivered else "held_back"
         self._records[fate.timestamp // 1000, stage, fate.cause, contract.dataset, contract.subscriber] += 1
 
+    def merge(self, other: "Books") -> None:
+        """Add what another counted of other stages."""
+        self._records.update(other._records)
+        self._fixed.update(other._fixed)
+
     def total(self, stage: str) -> int:
         """Records of one stage."""
         return sum(count for key, count in self._records.items() if key[1] == stage)

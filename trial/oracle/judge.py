@@ -1,20 +1,25 @@
 """The judgement: raw in, everything that must follow from it recomputed, every output lane compared."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from sys import intern
+from typing import Any, Literal
 
 from trial.oracle.avro import Codec
 from trial.oracle.books import Books, LedgerRow
-from trial.oracle.clean import Fate, judged
+from trial.oracle.clean import Fate, judged, passed
 from trial.oracle.lanes import CleanLane, Inbox, Place, check_letters
 from trial.oracle.plan import Plan
 from trial.oracle.records import Problems, Record, fingerprint
 from trial.oracle.route import Router
 from trial.oracle.tables import SinkTable, SourceState
 
-__all__ = ["Lanes", "Verdict", "judge"]
+__all__ = ["HOPS", "Hop", "Lanes", "Verdict", "judge"]
+
+Hop = Literal["clean", "route"]
+#: raw to clean and quarantine; clean to the inboxes. Judged apart, route is held to what is on clean.
+HOPS: tuple[Hop, ...] = ("clean", "route")
 
 #: Every record of a lane, in order per partition.
 Lanes = Callable[[str], Iterable[Record]]
@@ -34,6 +39,15 @@ class Verdict:
     reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
     #: (stream, what became of it) -> values; "published" and "fixed" beside the fates. Unreadable ones have no stream.
     streams: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def merge(self, other: "Verdict") -> None:
+        """Take over what another found of other hops."""
+        self.books.merge(other.books)
+        self.problems.merge(other.problems)
+        self.tables.update(other.tables)
+        self.sources.update(other.sources)
+        self.reasons.update(other.reasons)
+        self.streams.update(other.streams)
 
     @property
     def lost(self) -> int:
@@ -62,12 +76,13 @@ class Verdict:
 
 
 def judge(plan: Mapping[str, Any], secret: bytes, lanes: Lanes, *, letter_schema: Mapping[str, Any],
-          ledger: Iterable[LedgerRow] | None = None, tables: Iterable[str] = ()) -> Verdict:
+          ledger: Iterable[LedgerRow] | None = None, tables: Iterable[str] = (), hops: Iterable[Hop] = HOPS) -> Verdict:
     """Read everything and compare. `tables` names the subscriptions whose sink tables will be compared afterwards."""
-    case = _Case(Plan(plan), secret, lanes, letter_schema, tables)
+    case = _Case(Plan(plan), secret, lanes, letter_schema, tables, frozenset(hops))
     for provider in sorted({item.provider for item in case.plan.datasets.values()}):
         case.provider(provider)
-    case.inboxes()
+    if "route" in case.hops:
+        case.inboxes()
     if ledger is not None:
         case.verdict.books.compare(ledger, case.verdict.problems)
     return case.verdict
@@ -77,8 +92,9 @@ class _Case:
     """One judgement under way."""
 
     def __init__(self, plan: Plan, secret: bytes, lanes: Lanes, letter_schema: Mapping[str, Any],
-                 tables: Iterable[str]) -> None:
+                 tables: Iterable[str], hops: frozenset[Hop]) -> None:
         self.plan = plan
+        self.hops = hops
         self.verdict = Verdict()
         self._secret = secret
         self._lanes = lanes
@@ -90,14 +106,29 @@ class _Case:
 
     def provider(self, provider: str) -> None:
         """Raw, clean and quarantine of one provider; what its subscribers must get is noted."""
-        fates = self._fates(f"raw.{provider}")
-        check_letters(f"dead.{provider}", self._letters, self._lanes(f"dead.{provider}"), fates, self.verdict.problems)
         lane = f"clean.{provider}"
         routers = {item.id: Router(self.plan, item, self._codec, self._secret)
-                   for item in self.plan.datasets.values() if item.provider == provider}
-        clean = CleanLane(lane, self.plan.lanes[lane], self._codec, fates, self.verdict.problems)
-        for record, fate, event in clean.events(self._lanes(lane)):
-            self._route(routers[fate.dataset], record, fate, event)
+                   for item in self.plan.datasets.values() if item.provider == provider and "route" in self.hops}
+        for record, fate, event in self._clean(lane, provider) if "clean" in self.hops else self._as_it_is(lane):
+            if fate.dataset in routers:
+                self._route(routers[fate.dataset], record, fate, event)
+
+    def _clean(self, lane: str, provider: str) -> Iterator[tuple[Record, Fate, Mapping[str, Any]]]:
+        """The events of a clean lane that belong there, after everything that raw leads to was compared."""
+        fates = self._fates(f"raw.{provider}")
+        check_letters(f"dead.{provider}", self._letters, self._lanes(f"dead.{provider}"), fates, self.verdict.problems)
+        yield from CleanLane(lane, self.plan.lanes[lane], self._codec, fates, self.verdict.problems).events(self._lanes(lane))
+
+    def _as_it_is(self, lane: str) -> Iterator[tuple[Record, Fate, Mapping[str, Any]]]:
+        """The events of a clean lane, which somebody else compares with raw; each once."""
+        seen: set[tuple[str, int]] = set()
+        for record in self._lanes(lane):
+            if record.value is not None:
+                number, event = self._codec.read(record.value)
+                meta = event["meta"]
+                if meta["op"] != "m" and (meta["stream"], meta["seq"]) not in seen:
+                    seen.add((intern(meta["stream"]), meta["seq"]))
+                    yield record, passed(record, self.plan.by_schema[number].id, meta), event
 
     def inboxes(self) -> None:
         """Every inbox, read to its end."""

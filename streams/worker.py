@@ -56,9 +56,11 @@ async def _work(settings: WorkerSettings, slot: Slot, follower: Follower, clean:
     epoch = int(time.time())
     view = await _unless(told, asyncio.to_thread(follower.load))
     if view is None:
-        return
+        end_process(CLEAN, "before a plan was read")
     engine = Engine(settings, slot.instance, epoch, view, Memory(settings.memory_limit))
-    await asyncio.to_thread(engine.fence)
+    await _unless(told, asyncio.to_thread(engine.fence))
+    if told.is_set():
+        end_process(CLEAN, "before it began")
     engine.start(loop)
     follower.on_view = engine.follow_soon
     follower.start()
@@ -80,7 +82,7 @@ async def _work(settings: WorkerSettings, slot: Slot, follower: Follower, clean:
 
 
 async def _unless(told: asyncio.Event, work: Coroutine[Any, Any, Any]) -> Any:
-    """What `work` gives, or None as soon as we are told to end."""
+    """What `work` gives, or None as soon as we are told to end; a thread it waits for goes on, so the process must end."""
     tasks = [asyncio.ensure_future(work), asyncio.ensure_future(told.wait())]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

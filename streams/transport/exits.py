@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 def end_process(code: int, why: object) -> NoReturn:
     """Say why and end now: no commit, no goodbye. The broker aborts what is open, the next start begins there."""
-    logger.critical("%s: %s (%d)", MEANING[code], why, code)
+    logger.log(logging.CRITICAL if code else logging.INFO, "%s: %s (%d)", MEANING[code], why, code)
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -13,7 +13,8 @@ __all__ = ["length"]
     clause="",
     reasons={"too_short": Reason(Text("长度不足", "too short"), Text("核对是否录入完整", "see whether it was entered in full")),
              "too_long": Reason(Text("超过长度上限", "too long"), Text("核对是否重复录入或串列", "see whether it was entered twice"))},
-    examples=(Example("示例", KEEP, "length(min=2,max=3)"), Example("示", reject("too_short"), "length(min=2,max=3)"),
+    examples=(Example("示例", KEEP, "length(min=2,max=3)"), Example("示例示", KEEP, "length(min=2,max=3)"),
+              Example("示", reject("too_short"), "length(min=2,max=3)"),
               Example("示例示例", reject("too_long"), "length(min=2,max=3)")),
     options={"min": int, "max": int})
 def length(min: int = 0, max: int = 1 << 31) -> Check:

@@ -26,6 +26,7 @@ _COUNTRY = re.compile(r"\+86|0086|86(?=1[0-9]{10}\Z)")
               Example("008613800000000", fix("13800000000", "phone")), Example("8613800000000", fix("13800000000", "phone")),
               Example("(0564) 333 0000", fix("05643330000", "phone")), Example("１３８００００００００", fix("13800000000", "phone")),
               Example("05643330000", KEEP), Example("12345", reject("phone")), Example("008613812345", reject("phone")),
+              Example("8605643330000", reject("phone")),
               Example("", reject("phone"))))
 def phone() -> Check:
     """Eleven digits of a mobile, or area code and number; spacing, dashes and the country's 86 go."""

@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.codec import EventCodec, EventScanner, stream_prefix
-from schemas.codec.fields import text_of
+from schemas.codec import Avro, EventCodec, EventScanner, stream_prefix
+from schemas.codec.fields import Field, text_of
 from schemas.contract import check_subscription, compile_subscription, event_schema, output_schema
 from schemas.control import Condition, Dataset, Mask, Subscription
 from schemas.delivery import has_masked_key
 from schemas.envelope import OPS, Event, Meta, kafka_key, marker_key
+from schemas.masks import Blind, compile_mask
 from tests.schemas.drawn import SHAPES, TEXT, metas
 
 SECRET, HOME = b"a secret of these tests", "341500"
@@ -159,6 +160,14 @@ def test_two_subscriptions_never_share_a_hash() -> None:
         for secret in (b"one", b"two"):
             keys.add(compile_subscription(item, dataset, scanner, HOME, secret).key(b"test.thing/1"))
     assert len(keys) == 4
+
+
+@pytest.mark.parametrize(("moment", "year"), [("2025-12-31T15:59:59.999+00:00", 2025), ("2025-12-31T16:00:00+00:00", 2026),
+                                              ("9999-12-31T23:59:59+00:00", 9999), ("0001-01-01T00:00:00+00:00", 1)])
+def test_the_year_of_a_moment_is_the_year_in_china(moment: str, year: int) -> None:
+    field = Field("f", {"type": "long", "logicalType": "timestamp-millis"})
+    mask = compile_mask(Mask(kind="year"), field, Blind(b"", "tax.test.thing"))
+    assert Avro("int").decode(mask(field.from_text(moment))) == year
 
 
 def test_memory_of_masked_values_begins_anew_and_says_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from schemas.errors import HaltError
 from schemas.text import Text
 
-__all__ = ["CONTROL_KINDS", "LANE_KINDS", "LARGEST_MESSAGE", "LaneKind", "lane_kind", "room_for"]
+__all__ = ["CONTROL_KINDS", "LANE_KINDS", "LARGEST_MESSAGE", "MOST_STREAMS", "LaneKind", "lane_kind", "room_for"]
 
 _DAY = 86_400_000
 _MIB = 1 << 20
@@ -75,6 +75,9 @@ LANE_KINDS: dict[str, LaneKind] = {
                  ("serve", "control", "worker")),
     )
 }
+
+#: How many streams may write into one raw lane: a partition's marks travel as offset metadata, and Kafka takes 4,096 bytes.
+MOST_STREAMS = 249
 
 #: Topics of the control plane, in the order they are read: `bus.plan` last, it says how far the others reach.
 CONTROL_KINDS = ("bus.departments", "bus.nodes", "bus.schemas", "bus.datasets", "bus.subscriptions", "bus.plan")

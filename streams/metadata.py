@@ -1,7 +1,7 @@
 """Memory as offset metadata: plan version and marks as varints in base64, at most 4,000 characters (I-9).
 
-Kafka aborts a transaction whose metadata is longer than 4,096 bytes, so a lane that cannot fit is refused by the plan
-(`fits`), and `pack` halts before the commit.
+Kafka aborts a transaction whose metadata is longer than 4,096 bytes, so `apply` refuses more streams than fit
+(`schemas.lanes.MOST_STREAMS`), and `pack` halts before the commit.
 """
 
 import base64
@@ -13,21 +13,13 @@ from schemas.errors import HaltError
 from schemas.text import Text
 from streams.chunk import Mark
 
-__all__ = ["LARGEST", "fits", "pack", "unpack"]
+__all__ = ["LARGEST", "pack", "unpack"]
 
 #: Characters of metadata a partition may commit.
 LARGEST: Final = 4000
 
 _VERSION: Final = 1
 _BYTES: Final = LARGEST // 4 * 3
-_HEAD: Final = 1 + 10
-#: A stream's share: number 2 bytes, epoch 2, seq 8 (numbers below 2**55).
-_STREAM: Final = 12
-
-
-def fits(lane: str, streams: int) -> bool:
-    """Whether a lane with so many streams can be remembered. Only raw lanes carry marks."""
-    return not lane.startswith("raw.") or streams * _STREAM <= _BYTES - _HEAD
 
 
 def pack(lane: str, plan_version: int, marks: Mapping[int, Mark]) -> str:

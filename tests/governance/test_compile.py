@@ -76,6 +76,17 @@ def test_a_stream_keeps_its_number_and_a_new_one_gets_a_number_never_used(city_f
     assert second.departments["health"].streams == {"health.population": 1, "health.clinic": 2, "health.new": 3}
 
 
+def test_more_streams_than_a_partition_can_remember_are_refused(city_folder: Path, first: Plan) -> None:
+    """Streams taken out count too: their marks stay."""
+    for count in (247, 248):
+        names = ", ".join(f'"s-{number}"' for number in range(count))
+        path = city_folder / "departments/health.toml"
+        path.write_text(f'title = "卫健委"\nroles = ["provider"]\nstreams = [{names}]\npartitions = 2\n', encoding="utf-8")
+        if count == 247:
+            assert len(after(first, compiled(city_folder, first)).departments["health"].streams) == 249
+    assert "250" in refusals(city_folder, first)["departments/health"]
+
+
 def test_the_same_schema_text_keeps_its_id_and_another_gets_the_next(city_folder: Path, first: Plan) -> None:
     (city_folder / "datasets/health.migrant.toml").write_text('standard = "resident"\n')
     second = after(first, compiled(city_folder, first))

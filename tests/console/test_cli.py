@@ -14,11 +14,12 @@ import pytest
 from typer.main import get_command
 
 from console import cli
-from console.commands import catalogue
+from console.commands import catalogue, ledger
 from console.connection import connect, ledger_address, remember
 from console.machine import LocalBus
 from console.output import Format, print_rows
 from console.running import run_process
+from ledger.client import Books
 from schemas.errors import HaltError, RejectError, RetryError
 from schemas.text import Text, set_language
 from streams.transport.exits import FENCED, HALTED
@@ -188,3 +189,49 @@ def test_a_command_finds_the_bus_of_this_machine_unless_the_environment_names_an
     monkeypatch.setenv("SHUTONG_LEDGER_ADDRESS", "ledger:8701")
     assert connect(tmp_path).bootstrap == "kafka:9092"
     assert ledger_address(tmp_path) == "ledger:8701"
+
+
+def books(**changed: object) -> Books:
+    """The answer of a ledger with one book of each kind, balanced unless told otherwise."""
+    same = {"hour": "2026-02-01T08:00:00+08:00", "difference": 0, "state": "balanced"}
+    clean = same | {"provider": "health", "dataset": "health.resident", "arrived": 10, "cleaned": 7, "duplicate": 1, "superseded": 0,
+                    "quarantined": 2, "fixed": 0} | changed
+    raw = same | {"provider": "health", "counted": 10, "arrived": 10, "in_flight": 0}
+    route = same | {"subscription": "tax.health.resident", "subscriber": "tax", "dataset": "health.resident", "cleaned": 7, "delivered": 4,
+                    "returned_up": 0, "returned_down": 0, "held_back": 3, "quarantined": 0, "in_flight": 0, "partial": False}
+    states = {"balanced": 3, "open": 0, "partial": 0, "imbalanced": 0} | ({"balanced": 2, "imbalanced": 1} if changed else {})
+    return Books.model_validate({"from": "2026-02-01", "to": "2026-02-01", "settled": True, "balanced": not changed, "states": states,
+                                 "integrity": {"tallies": 9, "different": 9, "doubled": 0},
+                                 "datasets": [clean], "raw": [raw], "subscriptions": [route]})
+
+
+class Answering:
+    """A ledger client whose books are given."""
+
+    def __init__(self, found: Books) -> None:
+        self.found = found
+
+    def __enter__(self) -> "Answering":
+        return self
+
+    def __exit__(self, *ended: object) -> None:
+        pass
+
+    def books(self, *days: object) -> Books:
+        return self.found
+
+
+def test_books_that_do_not_balance_exit_with_3_and_are_shown(shutong: Shutong, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger, "_client", lambda home: Answering(books()))
+    right = shutong("--lang", "en", "ledger", "books")
+    assert (right.code, right.out) == (0, "")
+    assert "3 balanced" in right.err
+    monkeypatch.setattr(ledger, "_client", lambda home: Answering(books(cleaned=6, difference=1, state="imbalanced")))
+    wrong = shutong("--lang", "en", "ledger", "books")
+    assert wrong.code == 3
+    assert "health.resident" in wrong.out
+    assert "tax.health.resident" not in wrong.out
+    assert "1 imbalanced" in wrong.err
+    rows = json.loads(shutong("ledger", "books", "-o", "json").out)
+    assert {(row["book"], row["came"], row["told"], row["state"]) for row in rows} == {
+        ("raw", 10, 10, "balanced"), ("clean", 10, 9, "imbalanced"), ("route", 7, 7, "balanced")}

@@ -21,7 +21,7 @@ def test_what_was_packed_is_unpacked(version: int, marks: dict[int, tuple[int, i
 
 def test_a_lane_the_plan_lets_pass_fits_with_large_positions() -> None:
     # Number in two bytes, epoch in two, seq in eight: what a stream takes after years of work.
-    marks = {10_000 + 100 * number: (4095, 2**54) for number in range(MOST_STREAMS)}
+    marks = {10_000 + 200 * number: (4095, 2**54) for number in range(MOST_STREAMS)}
     assert LARGEST - 16 < len(pack("raw.a", LONG - 1, marks)) <= LARGEST
 
 

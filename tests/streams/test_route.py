@@ -192,9 +192,10 @@ def test_an_unknown_schema_id_stops_its_partition_and_no_other() -> None:
 
 
 def test_bytes_no_worker_can_have_written_stop_the_worker() -> None:
-    for broken in (b"rubbish", value("c", resident())[:-1]):
+    good = value("c", resident())
+    for key, broken in ((b"k", b"rubbish"), (b"k", good[:-1]), (None, good)):
         with pytest.raises(HaltError, match=r"clean\.health/0/5"):
-            route(chunk(LANE, [(5, NOW, b"k", broken)]), WORK, memory((LANE, 0)), NOW)
+            route(chunk(LANE, [(5, NOW, key, broken)]), WORK, memory((LANE, 0)), NOW)
 
 
 def test_a_plan_older_than_the_partition_is_refused() -> None:
@@ -213,6 +214,17 @@ def test_more_rows_than_the_memory_holds_stop_the_worker_before_anything_is_kept
     with pytest.raises(HaltError, match=f"441.*400.*{RESIDENT}.*441"):
         route(chunk(LANE, records[2:]), WORK, small, NOW)
     assert small.bytes <= 400
+
+
+def test_reading_the_lane_back_stops_at_the_same_limit() -> None:
+    records: list[Record] = [(n, NOW, key_of(number), value("c", resident(number))) for n, number in enumerate(PEOPLE)]
+    Recollection(WORK, limit=441).learn(records)
+    with pytest.raises(HaltError, match=f"441.*440.*{RESIDENT}"):
+        Recollection(WORK, limit=440).learn(records)
+    # What is gone, and who came back, take no room.
+    again = Recollection(WORK, limit=147)
+    again.learn([records[0], (1, NOW, records[0][2], None), records[0], records[0]])
+    assert len(again.rows) == 1
 
 
 def test_datasets_without_a_scoped_subscription_are_not_remembered() -> None:

@@ -208,14 +208,14 @@ def test_an_oversized_row_is_refused_once_and_the_others_go_on(
     board = running.follow(plan, instance)
     eventually(lambda: board.read().rows == 29)
     running.stop()
-    running.follow(plan, instance)
+    board = running.follow(plan, instance)
     people(database, 30, 1)
     eventually(lambda: len(bus.raw()) == 30)
     eventually(lambda: "too_large × 1" in told(board))
     running.stop()
     assert board.read().rejected == 1
     database.do("update people set note = '短', updated_at = clock_timestamp() where id = 'p000005'")
-    running.follow(plan, instance)
+    board = running.follow(plan, instance)
     eventually(lambda: "p000005" in ids(bus))
     running.stop()
     assert "too_large" in caplog.text

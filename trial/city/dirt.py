@@ -76,7 +76,7 @@ def _status(row: Resident, _: int) -> Resident:
 
 
 def _division(row: Resident, _: int) -> Resident:
-    body = "349999" + row.resident_id[6:17]
+    body = "390101" + row.resident_id[6:17]
     return row._replace(resident_id=body + check_character(body))
 
 

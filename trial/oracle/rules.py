@@ -30,6 +30,8 @@ class _Said(NamedTuple):
 
 _Rule = Callable[[str, Mapping[str, str], int], _Said]
 _USE = re.compile(r"([a-z_]+)(?:\((.*)\))?")
+#: Provinces by the first two digits: GB/T 2260, 83 for permits of Taiwan residents, 9 for foreigners' cards.
+_PROVINCE = re.compile("1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3]|9")
 _SHANGHAI = dt.timezone(dt.timedelta(hours=8))
 
 
@@ -122,6 +124,8 @@ def _resident_id(value: str, options: Mapping[str, str], arrived: int) -> _Said:
         return _Said(value, "id_check", "reject")
     if canonical != value:
         return _Said(canonical, "id_form", "fix")
+    if not _PROVINCE.match(canonical):
+        return _Said(value, "id_division", "suspect")
     return _Said(value)
 
 

@@ -1,0 +1,134 @@
+"""The three connectors pass the suite, and one that loses, repeats or proves too little does not."""
+
+import datetime as dt
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.base import Batch, Cursor, Desk, Finding, RowChange, SinkShape, Source, SourceConfig
+from connectors.canonical import canonical_for
+from connectors.certify import SinkContract, SourceContract
+from connectors.shape import Shape
+from connectors.sinks.sql_table import SqlTableSink, SqlTableSinkConfig
+from connectors.sources.file import FileConfig, FileSource
+from connectors.sources.sql_table import SqlTableConfig, SqlTableSource
+from schemas.control import Dataset
+from tests.connectors.conftest import PEOPLE, Database
+from tests.connectors.test_file import HEADER, put, rows
+from tests.connectors.test_runner import TABLE, people
+
+DATASET = Dataset(id="health.person", title="人员", provider="health", key=("id",), row_schema=PEOPLE, event_schema=1)
+SHAPE = Shape(DATASET, canonical_for(DATASET))
+
+
+class TestSqlTableSource(SourceContract):
+    @pytest.fixture(autouse=True)
+    def _system(self, database: Database) -> None:
+        database.do(TABLE)
+        people(database, 0, 95)
+        self.config = SqlTableConfig.model_validate(
+            {"dataset": "health.person", "table": "people", "watermark": "updated_at", "page_rows": 20, "poll_seconds": 0.01}
+            | database.address)  # fmt: skip
+
+    def make(self) -> Source[Any]:
+        return SqlTableSource(self.config, SHAPE)
+
+    def expected(self) -> Sequence[bytes]:
+        return [b"health.person/p%06d" % n for n in range(95)]
+
+
+class TestFileSource(SourceContract):
+    @pytest.fixture(autouse=True)
+    def _system(self, tmp_path: Path) -> None:
+        for number in range(3):
+            put(tmp_path, f"{number}.csv", HEADER + rows(number * 30, 30))
+        self.config = FileConfig(dataset="health.person", folder=tmp_path, page_rows=20, settle_seconds=0, poll_seconds=0.01)
+
+    def make(self) -> Source[Any]:
+        return FileSource(self.config, SHAPE)
+
+    def expected(self) -> Sequence[bytes]:
+        return [b"health.person/p%05d" % n for n in range(90)]
+
+
+class TestSqlTableSink(SinkContract):
+    @pytest.fixture(autouse=True)
+    def _system(self, database: Database) -> None:
+        self.database = database
+        self.config = SqlTableSinkConfig.model_validate({"dataset": "health.person", "table": "people"} | database.address)
+
+    def make(self) -> SqlTableSink:
+        return SqlTableSink(self.config, SinkShape("police.people", json.loads(PEOPLE)))
+
+    def row(self, number: int) -> Mapping[str, Any]:
+        moment = dt.datetime(2026, 5, 1, 0, 0, number, tzinfo=dt.UTC)
+        return {"id": f"p{number}", "name": f"人{number}", "note": None, "updated_at": moment}
+
+    def stored(self) -> Mapping[bytes, Mapping[str, Any]]:
+        found = self.database.ask('select "_key", id, name, note, updated_at from people')
+        return {key.encode(): dict(zip(("id", "name", "note", "updated_at"), row, strict=True)) for key, *row in found}
+
+
+class Hostile(Source[SourceConfig]):
+    """Wrong in one way at a time."""
+
+    kind = "hostile"
+    config_type = SourceConfig
+
+    def __init__(self, fault: str) -> None:
+        super().__init__(SourceConfig(dataset="health.person"), SHAPE)
+        self._fault = fault
+
+    def check(self) -> Iterator[Finding]:
+        return iter(())
+
+    def read(self, after: Cursor, desk: Desk) -> Iterator[Batch]:
+        at = after.position.get("at", 0)
+        shared: dict[str, Any] = {}
+        for first in range(at, 100, 10):
+            numbers = range(first, first + 10)
+            if self._fault == "loses" and at and first == at:
+                numbers = numbers[1:]
+            if self._fault == "repeats" and at and first == at:
+                numbers = range(first - 1, first + 10)
+            shared = shared if self._fault == "shares" else {}
+            shared["at"] = first + 10
+            row = {"name": "x", "updated_at": dt.datetime(2026, 5, 1)}
+            yield Batch([RowChange("r", row | {"id": f"p{n:05}"}) for n in numbers], Cursor(shared))
+
+
+def contract(fault: str, count: int = 100) -> SourceContract:
+    class Certified(SourceContract):
+        def make(self) -> Source[Any]:
+            return Hostile(fault)
+
+        def expected(self) -> Sequence[bytes]:
+            return [b"health.person/p%05d" % n for n in range(count)]
+
+    return Certified()
+
+
+def failures(tried: SourceContract) -> set[str]:
+    failed = set()
+    for name in (name for name in dir(tried) if name.startswith("test_")):
+        try:
+            getattr(tried, name)()
+        except AssertionError:
+            failed.add(name)
+    return failed
+
+
+def test_an_honest_source_passes_and_a_hostile_one_does_not() -> None:
+    assert failures(contract("")) == set()
+    assert failures(contract("loses")) == {"test_it_goes_on_behind_every_cursor_it_gave"}
+    assert failures(contract("repeats")) == {"test_it_goes_on_behind_every_cursor_it_gave"}
+    assert "test_a_cursor_is_not_changed_after_it_was_given" in failures(contract("shares"))
+
+
+def test_too_few_rows_prove_nothing() -> None:
+    tried = contract("", count=5)
+    with pytest.raises(AssertionError, match="5 rows prove nothing"):
+        tried.test_every_row_is_read_once()

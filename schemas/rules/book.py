@@ -1,7 +1,8 @@
 """All rules by name, their reason codes in words, and how a dataset's `name(option=value)` becomes a check."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from schemas.codec import Avro
@@ -23,7 +24,7 @@ from schemas.rules.rule import Check, Example, Rule
 from schemas.rules.verdict import Verdict
 from schemas.text import Text
 
-__all__ = ["REASONS", "RULES", "Use", "UseError", "check_rules", "every_example", "use_of"]
+__all__ = ["REASONS", "RULES", "Use", "UseError", "check_rules", "every_example", "unfit_rules", "use_of"]
 
 RULES: dict[str, Rule] = {rule.name: rule for rule in (
     required, full_width, blanks, length, one_of, date, phone, division_code, resident_id)}
@@ -53,6 +54,7 @@ class UseError(ValueError):
         self.problem = problem
 
 
+@lru_cache(4096)
 def use_of(written: str) -> Use:
     """The rule written so, with its options; UseError says what is wrong."""
     match = _USE.fullmatch(written.strip())
@@ -86,6 +88,11 @@ def check_rules(dataset: Dataset) -> list[Text]:
         fields = {part["name"]: Field(part["name"], inlined(part["type"], named)) for part in schema["fields"]}
     except RejectError as error:
         return [error.problem]
+    return unfit_rules(dataset, fields)
+
+
+def unfit_rules(dataset: Dataset, fields: Mapping[str, Field]) -> list[Text]:
+    """The same for fields that are known already."""
     problems = []
     for name, uses in dataset.rules.items():
         if name not in fields:

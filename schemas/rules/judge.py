@@ -12,7 +12,7 @@ from schemas.codec.fields import Field
 from schemas.control import Dataset
 from schemas.errors import HaltError
 from schemas.letter import Finding
-from schemas.rules.book import Use, check_rules, use_of
+from schemas.rules.book import Use, unfit_rules, use_of
 from schemas.rules.verdict import ALWAYS, KEEP
 from schemas.text import Text
 
@@ -108,7 +108,7 @@ class Judge:
 
 def compile_rules(dataset: Dataset, scanner: EventScanner) -> Judge:
     """The judge of a dataset; a HaltError where `check_rules` has something to say."""
-    problems = check_rules(dataset)
+    problems = unfit_rules(dataset, {name: scanner.field(number) for name, number in scanner.index.items()})
     if problems:
         raise HaltError(Text(f"{dataset.id} 的规则无法使用: {problems[0].zh}",
                              f"the rules of {dataset.id} cannot be used: {problems[0].en}"),

@@ -133,6 +133,22 @@ def test_each_value_meets_each_live_subscription_exactly_once(records: list[Reco
     assert met == (dict.fromkeys(("tax", "medical", "police", "school", "province"), values) if values else {})
 
 
+@settings(max_examples=60, deadline=None)
+@given(clean_records())
+def test_the_books_hold_the_bytes_of_the_outputs_and_how_late_they_were(records: list[Record]) -> None:
+    handled = route(chunk(LANE, records), WORK, memory((LANE, 0)), NOW)
+    sent: Counter[tuple[str, str]] = Counter()
+    for lane, data, key, _, arrived, _ in handled.outputs:
+        assert data is not None
+        sent.update({(lane, "bytes"): len(data) + len(key), (lane, "late"): NOW - arrived, (lane, "records"): 1})
+    counted: Counter[tuple[str, str]] = Counter()
+    for tally in handled.tallies:
+        lane = f"deliver.{tally.key.subscriber}"
+        if tally.key.stage != "held_back":
+            counted.update({(lane, "bytes"): tally.bytes, (lane, "late"): tally.lat_sum, (lane, "records"): sum(tally.lat_c)})
+    assert counted == sent
+
+
 def test_who_comes_to_hold_a_record_reads_it_and_who_loses_it_gets_a_delete() -> None:
     inside, outside = resident(division="341502"), resident(division="341600")
     entered, left, gone = one_by_one([(0, NOW, key_of(PEOPLE[0]), value("c", outside)),

@@ -1,6 +1,6 @@
 """What the transport and both stages cost on a real Kafka, next to plain loops in the same run; outputs are checked first.
 
-Run it as `python -m benchmarks.transport_bench [--events N] [--rounds N]`. A tenth of the events is dirty; a rate runs from
+Run it as `python -m benchmarks.transport_bench [--events N] [--rounds N] [--rate N]`. A tenth of the events is dirty; a rate runs from
 the first record to the last one handled; CPU is that of the measured process, in microseconds per event.
 """
 
@@ -30,7 +30,6 @@ from wire.admin import Provisioner
 from wire.publisher import Publisher
 from wire.reading import LaneReader, read_all
 
-RATE = 5000
 Figures = dict[str, float]
 
 
@@ -124,8 +123,8 @@ def _flow(bus: Bus, stop: threading.Event) -> None:
         bus.publish(range(at, at := at + 20))
 
 
-def latency(bench: Bench, seconds: int = 10) -> Figures:
-    """Milliseconds from publishing to readable by a receiver, both stages, evenly 5,000 events a second."""
+def latency(bench: Bench, rate: int, seconds: int = 10) -> Figures:
+    """Milliseconds from publishing to readable by a receiver, both stages, events evenly at this rate."""
     bus = bench.bus()
     codec, taken = EventCodec(bus.plan.schemas[100].text, 100), list[float]()
     people = [f"341502{1950 + number % 50}0101{number // 50:03}" for number in range(2000)]
@@ -135,12 +134,12 @@ def latency(bench: Bench, seconds: int = 10) -> Figures:
     def publish() -> None:
         began = time.monotonic()
         with Publisher(bus.admin, linger_ms=20) as publisher:
-            for seq in range(RATE * seconds):
+            for seq in range(rate * seconds):
                 key, row = rows[seq % len(rows)]
                 meta = Meta(str(time.time_ns()), "u", 0, "health.core", "health.population", 0, seq, "live")
                 publisher.send(RAW, key, RESIDENT_CODEC.encode(Event(meta, row, None)))
                 if seq % 50 == 49:
-                    time.sleep(max(began + (seq + 1) / RATE - time.monotonic(), 0))
+                    time.sleep(max(began + (seq + 1) / rate - time.monotonic(), 0))
 
     try:
         bus.start(1)
@@ -150,15 +149,15 @@ def latency(bench: Bench, seconds: int = 10) -> Figures:
         publishing.start()
         with LaneReader(bus.admin, [INBOX], "end") as reader:
             until = time.monotonic() + seconds + 20
-            while len(taken) < RATE * seconds and time.monotonic() < until:
+            while len(taken) < rate * seconds and time.monotonic() < until:
                 records, now = reader.batch(0.1), time.time_ns()
                 taken += [(now - int(codec.decode(record.value or b"").meta.id)) / 1e6 for record in records]
         publishing.join()
     finally:
         bus.stop()
-    if len(taken) != RATE * seconds:
-        sys.exit(f"latency: {len(taken)} of {RATE * seconds} events arrived")
-    taken = sorted(taken[RATE:])
+    if len(taken) != rate * seconds:
+        sys.exit(f"latency: {len(taken)} of {rate * seconds} events arrived")
+    taken = sorted(taken[rate:])
     return {"p50": taken[len(taken) // 2], "p99": taken[len(taken) * 99 // 100]}
 
 
@@ -179,6 +178,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.transport_bench", description=__doc__)
     parser.add_argument("--events", type=int, default=60_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rate", type=int, default=5000, help="events a second while latency is measured")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, LocalKafka(Path(folder) / "kafka", die_with_parent=True) as kafka:
         bench = Bench(kafka, Path(folder), options.events)
@@ -195,15 +195,15 @@ def main() -> int:
                             ("both", "both stages, raw → clean → 4")):
             figures = middle[what]
             print(f"{title:34}{figures['rate']:10,.0f}{figures['cpu']:9.1f}{figures['rss']:8.0f}")
-        begun, late = starts(bench), latency(bench)
+        begun, late = starts(bench), latency(bench, options.rate)
     _say("no-op / plain consume, events/s", middle["noop"]["rate"] / middle["plain"]["rate"], "≥", 0.4)
     _say("one stage / copy loop, CPU", middle["route"]["cpu"] / middle["copy"]["cpu"], "≤", 1.7)
     _say("both stages / copy loop, CPU", middle["both"]["cpu"] / middle["copy"]["cpu"], "≤", 2.6)
     _say("start to first event, s", begun["start"], "≤", 4)
     _say("kill -9 to next event, s", begun["killed"], "≤", 8)
     _say("memory of a worker, MB", middle["both"]["rss"], "≤", 300)
-    _say(f"publish → readable at {RATE}/s, p50 ms", late["p50"], "≤", 200)
-    _say(f"publish → readable at {RATE}/s, p99 ms", late["p99"], "≤", 400)
+    _say(f"publish → readable at {options.rate}/s, p50 ms", late["p50"], "≤", 200)
+    _say(f"publish → readable at {options.rate}/s, p99 ms", late["p99"], "≤", 400)
     return 0
 
 

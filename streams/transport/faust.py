@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import faust
+from faust.tables.manager import TableManager
 from faust.transport import base
 from faust.transport import consumer as faust_consumer
 from faust.transport import producer as faust_producer
@@ -39,6 +40,12 @@ class _ChunkSchema(faust.Schema[Any, Any]):
         return message.value
 
 
+class _NoTables(TableManager):
+    """Faust's waits a second for tables to be declared; we have none."""
+
+    async def sleep(self, n: Any, **options: Any) -> None: ...
+
+
 class App(faust.App):
     """A Faust app that carries the engine its transport works with."""
 
@@ -47,7 +54,7 @@ class App(faust.App):
         super().__init__(
             "shutong", broker="shutong://", store="memory://", datadir=datadir, autodiscover=False, web_enabled=False,
             topic_disable_leader=True, topic_allow_declare=False, stream_buffer_maxsize=2, stream_wait_empty=False,
-            cython_optimizations=True)
+            cython_optimizations=True, TableManager=_NoTables)
         # The entry point says the same for an installed package; a checkout has no entry points.
         self.transport = Transport([URL("shutong://")], self)
 

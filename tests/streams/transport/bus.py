@@ -74,6 +74,13 @@ class Bus:
                 stdout=log, stderr=log)
         return started
 
+    def wait_until_it_runs(self, slot: int, patience: float = 40) -> None:
+        """Its partitions may still be on their way."""
+        until = time.monotonic() + patience
+        while f"worker h-{slot} runs" not in self.log(slot):
+            assert time.monotonic() < until, self.log(slot)
+            time.sleep(0.1)
+
     def log(self, slot: int) -> str:
         """What the workers of this slot said."""
         return (self.home / f"worker-{slot}.log").read_text(encoding="utf-8")

@@ -25,14 +25,14 @@ def test_every_event_arrives_once_and_in_order_whatever_happens_to_the_workers(b
     bus.start(2)
     publishing = threading.Thread(target=lambda: _publish_evenly(bus), daemon=True)
     publishing.start()
-    time.sleep(4)
+    bus.wait_until_it_runs(1)
     for _ in range(3):
         slot = draw.choice((1, 2))
         bus.kill(slot)
         bus.start(slot)
         time.sleep(draw.uniform(0.5, 3))
     bus.start(3)
-    time.sleep(3)
+    bus.wait_until_it_runs(3)
     frozen = bus.workers[1]
     frozen.send_signal(signal.SIGSTOP)
     stopped = time.monotonic()

@@ -104,12 +104,12 @@ def varint(number: int) -> bytes:
 
 
 def _string(text: str) -> bytes:
-    data = text.encode()
-    return varint(len(data)) + data
+    return _bytes(text.encode())
 
 
 def _bytes(data: bytes) -> bytes:
-    return varint(len(data)) + data
+    size = len(data)
+    return (_SHORT[size] if size < 4096 else _long(size)) + data
 
 
 _PRIMITIVES: dict[str, Encoder] = {

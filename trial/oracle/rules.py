@@ -5,7 +5,6 @@ Works on decoded values and knows no memo and no slices. A rule is a name with o
 
 import datetime as dt
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -32,6 +31,9 @@ _Rule = Callable[[str, Mapping[str, str], int], _Said]
 _USE = re.compile(r"([a-z_]+)(?:\((.*)\))?")
 #: Provinces by the first two digits: GB/T 2260, 83 for permits of Taiwan residents, 9 for foreigners' cards.
 _PROVINCE = re.compile("1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3]|9")
+#: Full-width forms as ASCII; and of them the letters and digits alone, for Chinese punctuation stays.
+_HALF = {number: chr(number - 0xFEE0) for number in range(0xFF01, 0xFF5F)}
+_NARROW = {number: half for number, half in _HALF.items() if half.isalnum()}
 _SHANGHAI = dt.timezone(dt.timedelta(hours=8))
 
 
@@ -86,14 +88,8 @@ def _required(value: Any, options: Mapping[str, str], arrived: int) -> _Said:
 
 
 def _full_width(value: str, options: Mapping[str, str], arrived: int) -> _Said:
-    narrow = "".join(_narrow(character) for character in value)
+    narrow = value.translate(_NARROW)
     return _Said(narrow, "full_width", "fix") if narrow != value else _Said(value)
-
-
-def _narrow(character: str) -> str:
-    """Full-width letters and digits as ASCII; Chinese punctuation stays."""
-    half = unicodedata.normalize("NFKC", character)
-    return half if 0xFF01 <= ord(character) <= 0xFF5E and half.isalnum() else character
 
 
 def _blanks(value: str, options: Mapping[str, str], arrived: int) -> _Said:
@@ -115,7 +111,7 @@ def _one_of(value: str, options: Mapping[str, str], arrived: int) -> _Said:
 
 def _resident_id(value: str, options: Mapping[str, str], arrived: int) -> _Said:
     """GB 11643: 17 digits and a check character; the division may be a retired one."""
-    canonical = "".join(_half(character) for character in value if not character.isspace()).upper()
+    canonical = "".join(_half(value).split()).upper()
     if not re.fullmatch(r"[0-9]{17}[0-9X]", canonical):
         return _Said(value, "id_form", "reject")
     if not _is_date(canonical[6:10], canonical[10:12], canonical[12:14], arrived):
@@ -138,7 +134,7 @@ def _mod_11_2(digits: str) -> str:
 
 
 def _phone(value: str, options: Mapping[str, str], arrived: int) -> _Said:
-    digits = re.sub(r"[\s()\-]", "", "".join(map(_half, value)))
+    digits = re.sub(r"[\s()\-]", "", _half(value))
     digits = re.sub(r"^(\+86|0086|86(?=1[0-9]{10}$))", "", digits)
     if not re.fullmatch(r"1[3-9][0-9]{9}|0[0-9]{9,11}", digits):
         return _Said(value, "phone", "reject")
@@ -147,7 +143,7 @@ def _phone(value: str, options: Mapping[str, str], arrived: int) -> _Said:
 
 def _date(value: str, options: Mapping[str, str], arrived: int) -> _Said:
     match = re.fullmatch(r"([0-9]{4})(?:([0-9][0-9])([0-9][0-9])|[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})|年([0-9]{1,2})月([0-9]{1,2})日)",
-                         "".join(map(_half, value)).strip())
+                         _half(value).strip())
     if match is None:
         return _Said(value, "date_form", "reject")
     year, month, day = (part for part in match.groups() if part is not None)
@@ -167,14 +163,14 @@ def _is_date(year: str, month: str, day: str, arrived: int | None) -> bool:
 
 
 def _division_code(value: str, options: Mapping[str, str], arrived: int) -> _Said:
-    digits = "".join(map(_half, value)).strip()
+    digits = _half(value).strip()
     if not re.fullmatch(rf"[0-9]{{{options.get('digits', 6)}}}", digits):
         return _Said(value, "division", "reject")
     return _Said(digits, "division", "fix") if digits != value else _Said(value)
 
 
-def _half(character: str) -> str:
-    return chr(ord(character) - 0xFEE0) if 0xFF01 <= ord(character) <= 0xFF5E else character
+def _half(text: str) -> str:
+    return text.translate(_HALF)
 
 
 _RULES: dict[str, _Rule] = {

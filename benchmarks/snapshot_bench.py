@@ -31,7 +31,7 @@ COLUMNS = ("id", "name", "sex", "birth_date", "phone", "division", "address", "s
 TABLE = f"""create table resident ({", ".join(f"{name} text not null" for name in COLUMNS)},
   updated_at timestamptz not null, primary key (id))"""
 ROWS = """insert into resident select '3415' || lpad(n::text, 14, '0'), '张' || mod(n, 997), mod(n, 2)::text, '1980-01-01',
-  '138' || lpad(n::text, 8, '0'), '341502', '安徽省六安市金安区解放路' || mod(n, 500) || '号', 'registered', now() - interval '1 day'
+  '138' || lpad(n::text, 8, '0'), '341502', '安徽省六安市金安区解放路' || mod(n, 500) || '号', 'registered', now() - n * interval '1 minute'
   from generate_series(1, %s) n"""
 SCHEMA = json.dumps({"type": "record", "name": "Resident", "fields": [
     *({"name": name, "type": "string"} for name in COLUMNS),

@@ -93,6 +93,7 @@ class _Reading:
     def batches(self) -> Iterator[Batch]:
         if self.state.phase == "snapshot":
             yield from self._snapshot()
+            self._report()
         while self.state.phase == "live":
             began = time.monotonic()
             moved = False

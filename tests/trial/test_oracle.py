@@ -1,6 +1,7 @@
 """The oracle finds nothing in a right city, and names whatever is spoiled in it: one thing at a time."""
 
 import json
+import pickle
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -12,7 +13,7 @@ from schemas.codec import bus_schema
 from schemas.envelope import Event
 from tests.trial.city_world import CLINIC, PLAN, POLICE, POPULATION, RESIDENT, SECRET, World, city_world, codec_of
 from trial.evidence import plan_as_json
-from trial.oracle import Record, Verdict, judge
+from trial.oracle import HOPS, Record, Verdict, judge
 from trial.oracle.records import partition_of
 
 LETTERS = json.loads(bus_schema("letter"))
@@ -362,3 +363,41 @@ def test_the_kinds_are_those_of_the_report() -> None:
         verdict.problems.add(kind, "somewhere", 3)
     assert (verdict.lost, verdict.duplicated, verdict.out_of_order, verdict.wrong_content) == (3, 3, 3, 3)
     assert not verdict.ledger_equals_count
+
+
+# ---- hop by hop, as the witnesses judge
+
+
+def apart(world: World) -> Verdict:
+    """Each hop judged by itself, as in processes of their own, and put together."""
+    verdict = Verdict()
+    for hop in HOPS:
+        tables = [POLICE] if hop == "route" else []
+        one = judge(plan_as_json(PLAN), SECRET, world.read, letter_schema=LETTERS, tables=tables, hops=[hop])
+        verdict.merge(pickle.loads(pickle.dumps(one)))
+    verdict.books.compare(world.ledger(), verdict.problems)
+    return verdict
+
+
+def test_hops_judged_apart_come_to_the_same(right: World) -> None:
+    whole, parts = judged(right), apart(right)
+    assert not parts.problems.counts
+    assert parts.streams == whole.streams
+    assert parts.reasons == whole.reasons
+    for stage in ("arrived", "cleaned", "quarantined", "duplicate", "delivered", "held_back", "returned_up"):
+        assert parts.books.total(stage) == whole.books.total(stage)
+    assert (parts.books.peak(1), parts.books.peak(60), parts.books.fixed) == (whole.books.peak(1), whole.books.peak(60), whole.books.fixed)
+    parts.tables[POLICE].compare(right.sink.values(), _same, parts.problems)
+    for stream, rows in right.tables.items():
+        parts.sources[stream].compare(stream, rows.items(), parts.problems)
+    assert not parts.problems.counts
+
+
+@pytest.mark.parametrize("lane", ["clean.civil", "clean.health", *INBOXES])
+def test_hops_judged_apart_find_what_is_missing_and_what_comes_twice(world: World, lane: str) -> None:
+    record = max((one for one in world.lanes[lane] if one.value and not one.key.endswith(b"/")), key=lambda one: one.timestamp)
+    world.lanes[lane].remove(record)
+    assert apart(world).lost >= 1
+    again(world, lane, record)
+    again(world, lane, record)
+    assert apart(world).duplicated == 1

@@ -1,5 +1,7 @@
 """The running trial city: the departments' PostgreSQL beside a whole local bus. `stop` leaves no process and no lock."""
 
+import fcntl
+import os
 import shutil
 import signal
 import socket
@@ -23,7 +25,8 @@ from wire.settings import KafkaSettings
 __all__ = ["RunningCity"]
 
 Told = Callable[[str, Text], None]
-_MARK = "a trial city lives here"
+#: The file that says whose directory it is, and that is locked while a city lives there.
+_MARK = "trial-city"
 
 
 class RunningCity:
@@ -35,6 +38,7 @@ class RunningCity:
         self.postgres = LocalPostgres(self.home / "postgres")
         self._bus: LocalBus | None = None
         self._lock = threading.Lock()
+        self._home_lock: int | None = None
 
     @property
     def bus(self) -> LocalBus:
@@ -92,15 +96,31 @@ class RunningCity:
             if self._bus is not None:
                 self._bus.stop()
             self.postgres.stop()
+            if self._home_lock is not None:
+                os.close(self._home_lock)
+                self._home_lock = None
 
     def _empty(self) -> None:
-        mark = self.home / "trial-city"
+        """Take the home and clear it, if it is a trial city's and nobody's now."""
+        mark = self.home / _MARK
         if self.home.exists() and any(self.home.iterdir()) and not mark.exists():
             raise HaltError(Text(f"{self.home} 不是演练目录，不会清空", f"{self.home} is no trial city; it will not be emptied"),
                             advice=Text("用 --home 指定一个空目录", "choose an empty directory with --home"))
-        shutil.rmtree(self.home, ignore_errors=True)
-        self.home.mkdir(parents=True)
-        mark.write_text(_MARK)
+        self.home.mkdir(parents=True, exist_ok=True)
+        lock = os.open(mark, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            raise HaltError(Text(f"{self.home} 下正在进行另一场演练", f"another rehearsal runs under {self.home}"),
+                            advice=Text("等它结束，或用 --home 换一个目录",
+                                        "wait until it ends, or choose another directory with --home")) from None
+        self._home_lock = lock
+        for path in self.home.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path != mark:
+                path.unlink()
 
 
 def _free_port() -> int:

@@ -1,9 +1,10 @@
 """The serve process: the board's threads and the HTTP server, until told to stop. It needs neither Kafka nor ledger to start."""
 
 import logging
+import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import uvicorn
 
@@ -45,12 +46,11 @@ def run(settings: ServeSettings) -> None:
     board = Board(settings)
     server = make_server(settings, board)
     with _running(board):
-        try:
+        # uvicorn raises the signal that ended it once more when it is done: we end in order instead.
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, lambda number, frame: None)
+        with suppress(SystemExit):  # uvicorn's word for an address it could not have
             server.run()
-        except SystemExit:
-            pass  # uvicorn's word for an address it could not have
-        except KeyboardInterrupt:
-            return
     if not server.started:
         raise HaltError(
             Text(f"无法监听 {settings.serve_address}", f"cannot listen on {settings.serve_address}"),

@@ -1,0 +1,171 @@
+"""The ledger process as it runs: killed at any moment, refused a second time, waiting for Kafka and ClickHouse, answering."""
+
+import random
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+
+from ledger.client import LedgerClient
+from ledger.settings import LedgerSettings
+from ledger.store import Store
+from schemas.errors import RejectError, RetryError
+from schemas.tally import TallyKey
+from tests.ledger.drawn import flat, messages, second
+from tests.ledger.live import Bus, LedgerProcess, free_address, until
+from wire.settings import KafkaSettings
+
+MIDNIGHT = second("2026-11-01T00:00:00")
+SPAN = (date(2026, 10, 31), date(2026, 11, 1))
+
+
+@pytest.fixture
+def bus(admin: KafkaSettings) -> Iterator[Bus]:
+    bus = Bus(admin)
+    yield bus
+    bus.close()
+
+
+def test_killed_again_and_again_it_records_each_tally_once(on_kafka: LedgerSettings, bus: Bus) -> None:
+    """Tallies of two months flow in transactions, some aborted, while the process is killed at random moments."""
+    sent = [*messages(21, 900, [MIDNIGHT + n for n in (-7200, -60, -2, -1)], most=25),
+            *messages(22, 24, [MIDNIGHT + n for n in (-2, -1, 0, 1)], most=25),
+            *messages(23, 900, [MIDNIGHT + n for n in (0, 1, 30, 4000)], most=25)]
+    draw, over = random.Random(), threading.Event()
+
+    def flow() -> None:
+        for at in range(0, len(sent), 8):
+            bus.tell(sent[at:at + 8])
+            if at % 80 == 0:
+                bus.abort(sent[at:at + 3])
+            if not over.is_set():
+                time.sleep(0.1)
+
+    with LedgerProcess(on_kafka) as ledger:
+        writer = threading.Thread(target=flow)
+        writer.start()
+        try:
+            for _ in range(5):
+                ledger.start()
+                until(lambda: bool(ledger.client.recorder().recorded))
+                time.sleep(draw.random() * 1.5)
+                assert ledger.end(signal.SIGKILL) == -signal.SIGKILL
+            over.set()
+        finally:
+            over.set()
+            writer.join(120)
+        ledger.start()
+        until(lambda: ledger.client.settled_up_to(bus.ends()), 60)
+        found = ledger.client.volume(*SPAN, by=("stage", "cause", "dataset", "subscriber"))
+        assert ledger.client.books(*SPAN).integrity.doubled == 0
+        assert ledger.end() == 0
+        assert ledger.log.read_text().count("runs at") == 6
+    counted: dict[tuple[str, ...], int] = {}
+    for tally in flat(sent):
+        key: TallyKey = tally.key
+        where = (key.stage, key.cause, key.dataset, key.subscriber)
+        counted[where] = counted.get(where, 0) + tally.records
+    assert {(row.stage, row.cause, row.dataset, row.subscriber): row.records for row in found.rows} == counted
+    with Store(on_kafka) as store:
+        [row] = store.rows("SELECT count() AS tallies, uniqExact(lp, lo, li) AS different FROM tally")
+        assert row == {"tallies": len(list(flat(sent))), "different": len(list(flat(sent)))}
+
+
+def test_a_second_process_of_a_home_is_refused_and_told_what_to_do(on_kafka: LedgerSettings) -> None:
+    with LedgerProcess(on_kafka) as first, LedgerProcess(on_kafka) as second_:
+        first.start()
+        assert first.process is not None
+        second_.start(ready=False)
+        assert second_.process is not None
+        assert second_.process.wait(30) == 11
+        said = second_.log.read_text()
+        assert f"is open in process {first.process.pid}" in said
+        assert "SHUTONG_HOME" in said
+        assert "Traceback" not in said
+        assert first.client.is_ready()
+        # Killed, it leaves nothing in the way.
+        first.end(signal.SIGKILL)
+        second_.start()
+        assert second_.end(signal.SIGINT) == 0
+
+
+def test_a_port_that_is_taken_ends_it_with_advice(on_kafka: LedgerSettings) -> None:
+    with LedgerProcess(on_kafka) as first, LedgerProcess(on_kafka.model_copy(update={"home": on_kafka.home / "b"})) as other:
+        first.start()
+        other.address = first.address
+        other.start(ready=False)
+        assert other.process is not None
+        assert other.process.wait(30) == 11
+        assert "SHUTONG_LEDGER_ADDRESS" in other.log.read_text()
+
+
+def test_without_kafka_and_clickhouse_it_waits_says_so_and_answers_that_it_is_not_ready(on_kafka: LedgerSettings) -> None:
+    nowhere = on_kafka.model_copy(update={"bootstrap": free_address(), "clickhouse": f"http://{free_address()}"})
+    with LedgerProcess(nowhere) as ledger:
+        ledger.start(ready=False)
+        until(lambda: _answers(ledger.client))
+        until(lambda: ledger.client.recorder().recorder.state == "waiting" and ledger.client.recorder().recorder.failures > 1)
+        state = ledger.client.recorder()
+        assert "ClickHouse does not answer" in state.recorder.problem
+        assert not ledger.client.is_ready()
+        assert not state.quiet
+        with pytest.raises(RetryError) as caught:
+            ledger.client.volume()
+        assert "SHUTONG_CLICKHOUSE" in caught.value.advice.en
+        assert "ClickHouse" in caught.value.problem.zh
+        assert ledger.end() == 0
+        assert "ClickHouse does not answer" in ledger.log.read_text()
+
+
+def _answers(client: LedgerClient) -> bool:
+    try:
+        return client.recorder() is not None
+    except RetryError:
+        return False
+
+
+def test_a_ledger_that_is_away_is_a_retry_error_that_says_what_to_check() -> None:
+    with LedgerClient(free_address()) as client:
+        assert not client.is_ready()
+        for ask in (client.volume, client.peaks, client.books, client.latency, client.minutes, client.recorder):
+            with pytest.raises(RetryError) as caught:
+                ask()
+            assert "SHUTONG_LEDGER_ADDRESS" in caught.value.advice.en
+
+
+def test_it_answers_every_question_of_its_client_and_refuses_what_means_nothing(on_kafka: LedgerSettings, bus: Bus) -> None:
+    sent = [*messages(3, 20, [MIDNIGHT - 5]), *messages(4, 1, [MIDNIGHT - 5, MIDNIGHT + 5]), *messages(5, 20, [MIDNIGHT + 5])]
+    with LedgerProcess(on_kafka) as ledger:
+        bus.tell(sent)
+        ledger.start()
+        client = ledger.client
+        until(lambda: client.settled_up_to(bus.ends()))
+        assert not client.settled_up_to({0: bus.ends()[0] + 1})
+        assert client.recorder().recorded == client.recorder().settled == bus.ends()
+        until(lambda: client.recorder().quiet)
+        day = client.volume("2026-11-01", by=("provider", "day"), stage="exchange", provider="health")
+        assert {(row.provider, row.day) for row in day.rows} == {("health", "2026-11-01")}
+        assert (day.first, day.last) == ("2026-11-01", "2026-11-01")
+        top = client.peaks(*SPAN).top
+        assert top is not None
+        assert top.second.at in ("2026-10-31T23:59:55+08:00", "2026-11-01T00:00:05+08:00")
+        assert client.peaks(*SPAN, scope="subscriber", name="tax").rows[0].name == "tax"
+        assert client.latency(*SPAN, by=("stage", "day"), stage="delivered").rows[0].p50 > 0
+        assert len(client.minutes(5)) == 5
+        assert client.volume().rows == ()
+        for ask in (lambda: client.volume(by=("colour",)), lambda: client.volume("2026-11-02", "2026-11-01"), lambda: client.minutes(0),
+                    lambda: client.volume("2026-10-01", "2026-11-01", by=("minute",)), lambda: client.volume("yesterday"),
+                    lambda: client.peaks(scope="street"), lambda: client.volume(stage="sold' OR 1")):
+            with pytest.raises(RejectError) as caught:
+                ask()
+            assert caught.value.advice.zh
+        rows = client.volume(*SPAN, dataset="x' OR '1'='1").rows
+        assert rows == ()
+        metrics = client._http.get("/metrics").text
+        assert f"shutong_ledger_tallies_recorded_total {float(sum(map(len, sent)))}" in metrics
+        assert 'shutong_ledger_duty_running{duty="auditor"} 1.0' in metrics
+        assert client._http.get("/healthz").status_code == 200
+        assert client._http.post("/volume").status_code == 405

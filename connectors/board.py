@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
+import psutil
+
 from connectors.base import Finding, Progress
 from schemas.connector_status import ConnectorStatus, Remark
 from schemas.control import ConnectorInstance
@@ -14,6 +16,7 @@ from schemas.errors import BusError
 __all__ = ["Board", "remark_of"]
 
 _RATE_SECONDS = 30.0
+_PROCESS = psutil.Process()
 
 
 def remark_of(error: BusError | Finding) -> Remark:
@@ -65,7 +68,7 @@ class Board:
         rate = self._rate()
         with self._lock:
             return self._status.model_copy(
-                update={"updated": int(time.time() * 1000), "rows_per_second": round(rate, 1)}
+                update={"updated": int(time.time() * 1000), "rows_per_second": round(rate, 1), "rss": _PROCESS.memory_info().rss}
             )
 
     def _rate(self) -> float:

@@ -45,6 +45,8 @@ class ConnectorStatus(_Frozen):
     #: How far behind, in seconds: a sink behind its lane.
     lag_seconds: float = 0.0
     next_try: int = 0
+    #: Bytes of memory of the process that runs it.
+    rss: int = 0
     remarks: tuple[Remark, ...] = ()
 
     def to_json(self) -> bytes:

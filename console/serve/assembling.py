@@ -207,7 +207,7 @@ def _connector(instance: ConnectorInstance, status: ConnectorStatus | None, now:
         instance=instance.id, kind=instance.kind, direction=instance.direction, department=instance.department,
         state="silent" if silent else status.state, phase=status.phase, updated=status.updated, rows=status.rows,
         rows_per_second=0.0 if silent else status.rows_per_second, rejected=status.rejected, done=status.done,
-        total=status.total, eta_seconds=status.eta_seconds, lag_seconds=status.lag_seconds,
+        total=status.total, eta_seconds=status.eta_seconds, lag_seconds=status.lag_seconds, rss=0 if silent else status.rss,
         remarks=tuple((remark.problem, remark.advice) for remark in status.remarks))  # fmt: skip
 
 

@@ -85,7 +85,7 @@ REFUSED = Remark(code="HaltError", problem=Text("数据库拒绝登录", "the da
 def kafka_view() -> KafkaView:
     return KafkaView(
         PLAN, (worker(1), worker(2, ago=300)), (instance("health.people"), instance("police.people", "sink")),
-        (connector("health.people", "halted", rows=812, rejected=3, remarks=(REFUSED,)),),
+        (connector("health.people", "halted", rows=812, rss=90_000_000, rejected=3, remarks=(REFUSED,)),),
         (Behind("clean.health", 2, 0, 0.0, "workers"), Behind("raw.health", 2, 4321, 66.0, "offsets", True)),
     )  # fmt: skip
 

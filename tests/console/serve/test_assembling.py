@@ -71,17 +71,12 @@ def test_without_any_worker_the_exchange_stands_still() -> None:
     assert codes(shown(KafkaView(PLAN, (worker(1, ago=60),)))) == ["no_worker"]
 
 
-@pytest.mark.parametrize(("status", "paused", "expected"), [
-    (connector("health.people"), False, "running"),
-    (connector("health.people", ago=30), False, "silent"),
-    (connector("health.people", "paused"), True, "paused"),
-    (connector("health.people", "stopped", ago=30), False, "stopped"),
-    (None, False, "missing"),
-    (None, True, "paused"),
-])
-def test_a_connector_is_what_it_says_unless_it_fell_silent(status: object, paused: bool, expected: str) -> None:
-    told = (status,) if status is not None else ()
-    view = KafkaView(PLAN, (worker(),), (instance("health.people", paused=paused),), told)  # type: ignore[arg-type]
+@pytest.mark.parametrize(("state", "ago", "paused", "expected"), [
+    ("running", 0, False, "running"), ("running", 30, False, "silent"), ("paused", 0, True, "paused"),
+    ("stopped", 30, False, "stopped"), ("", 0, False, "missing"), ("", 0, True, "paused")])
+def test_a_connector_is_what_it_says_unless_it_fell_silent(state: str, ago: float, paused: bool, expected: str) -> None:
+    told = (connector("health.people", state, ago),) if state else ()
+    view = KafkaView(PLAN, (worker(),), (instance("health.people", paused=paused),), told)
     assert shown(view).connectors[0].state == expected
 
 

@@ -22,6 +22,7 @@ def value(families: dict[str, Metric], name: str, **labels: str) -> float:
 
 
 def test_every_metric_of_the_list_is_there_once_with_its_labels(standing: Serving) -> None:
+    standing.fill()
     families = read(standing)
     assert set(families) == {measure.name for measure in METRICS}
     assert len(METRICS) == len({measure.name for measure in METRICS})
@@ -34,6 +35,7 @@ def test_every_metric_of_the_list_is_there_once_with_its_labels(standing: Servin
 
 
 def test_the_metrics_say_what_the_snapshot_says(standing: Serving) -> None:
+    standing.fill()
     families = read(standing)
     assert value(families, "shutong_plan_version") == 7
     assert value(families, "shutong_events", worker="host-1", stage="delivered") == 3100
@@ -43,6 +45,7 @@ def test_the_metrics_say_what_the_snapshot_says(standing: Serving) -> None:
     assert value(families, "shutong_transaction_seconds", worker="host-1") == 0.042
     assert value(families, "shutong_worker_up", worker="host-2") == 0
     assert value(families, "shutong_process_resident_bytes", process="worker host-1") == 200_000_000
+    assert value(families, "shutong_process_resident_bytes", process="connect") == 90_000_000
     assert value(families, "shutong_process_resident_bytes", process="serve") > 10_000_000
     assert value(families, "shutong_connector_state", connector="health.people", direction="source", state="halted") == 1
     assert value(families, "shutong_connector_state", connector="police.people", direction="sink", state="missing") == 1

@@ -3,12 +3,14 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from console.serve.kafka_watch import KafkaView
+from console.serve.lag import Behind
 from console.serve.watching import Trouble
 from console.serve.words import WORDS
 from schemas.text import Text
@@ -168,6 +170,16 @@ def test_a_server_that_goes_away_is_said_so_and_the_page_comes_back_by_itself(br
         second.stop()
 
 
+def test_a_page_that_was_turned_away_tries_again(browser: Browser, page_server: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.serve.feed.MOST", 0)
+    page = browser.new_page()
+    with page.expect_response(lambda answer: answer.url.endswith("/events") and answer.status == 503):
+        page.goto(f"{page_server.url}/?lang=en", wait_until="domcontentloaded")
+    monkeypatch.undo()
+    expect(page.locator("[data-fill=exchange]")).to_have_text("108,642", timeout=_PATIENCE)
+    page.close()
+
+
 @pytest.mark.parametrize("width", [420, 1024, 1366, 1920, 2560])
 def test_it_fits_every_screen_without_scrolling_sideways(opened: Open, width: int) -> None:
     page = opened("zh", width)
@@ -197,9 +209,10 @@ def test_it_has_landmarks_names_and_an_announcement_only_when_something_changes(
     expect(live).to_have_attribute("aria-live", "polite")
     page.evaluate("""window.said = 0;
         new MutationObserver(() => window.said++).observe(document.getElementById('announce'), {childList: true})""")
-    for exchange in (1, 2, 3):
-        page_server.volume(exchange)
-        expect(page.locator("[data-fill=exchange]")).to_have_text(str(exchange))
+    for seconds in (71.0, 72.0, 73.0):
+        late = Behind("raw.health", 2, 4321, seconds, "offsets")
+        page_server.fill(kafka=replace(kafka_view(), lanes=(late,)))
+        expect(page.locator("#attention [data-code=lane_behind]")).to_contain_text(f"by {seconds:.0f} s")
     assert page.evaluate("window.said") == 0
     page_server.fill(kafka=KafkaView(PLAN, (worker(1),)))
     expect(live).to_have_text("All is well: nothing needs attention")

@@ -128,6 +128,14 @@ class LocalBus:
             "SHUTONG_HOME": str(self.home), "SHUTONG_SECRET_FILE": str(self.hmac_secret),
             "SHUTONG_LEDGER_ADDRESS": self.addresses["ledger"], "SHUTONG_SERVE_ADDRESS": self.addresses["serve"]}
 
+    def mend(self) -> None:
+        """Start our broker again if it ended: the processes wait for it and go on. They themselves are the supervisor's."""
+        if self._kafka is not None and self._lock is not None and not self._kafka.running:
+            self._told("kafka", Text("意外结束；用原有数据重新启动，各进程等待后自动继续",
+                                     "ended unexpectedly; it starts again with its data, the processes wait for it and go on"))
+            self._kafka.start()
+            self._told("kafka", Text(f"在 {self.admin.bootstrap}", f"at {self.admin.bootstrap}"))
+
     def settle(self) -> list[str]:
         """Clear `new` of lanes the workers have committed on; the lanes that are still new."""
         return settle(self.admin)

@@ -15,9 +15,10 @@ from governance.apply import password_file
 from schemas.control import Plan
 from schemas.errors import HaltError
 from schemas.text import Text
-from trial.city.home import connect_environment, start_departments
+from trial.city.home import connect_environment, mend_departments, start_departments
 from trial.city.luan import DIRECTORY
 from trial.city.postgres import LocalPostgres
+from trial.kafka import LocalKafka
 from wire.control import ControlReader
 from wire.secret import read_secret
 from wire.settings import KafkaSettings
@@ -83,6 +84,15 @@ class RunningCity:
         pid = self.bus.supervisor.states()[name][0] or 0
         self.bus.supervisor.signal(name, signal.SIGKILL)
         return pid
+
+    def kill_kafka(self) -> None:
+        """kill -9 of the broker."""
+        LocalKafka.at(self.home / "kafka").kill()
+
+    def mend(self) -> None:
+        """Start again what the supervisor does not watch: the departments' server and the broker."""
+        mend_departments(self.postgres, self._told)
+        self.bus.mend()
 
     def rest(self) -> None:
         """End every process that is not needed to look at what was done."""

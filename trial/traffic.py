@@ -100,20 +100,25 @@ class Traffic:
             if stop.is_set():
                 break
             self.phase = phase
-            self._step(share, rude)
+            self.step(share, rude)
             if middle_here and middle is not None:
                 middle()
             began += _TICK
             stop.wait(max(0.0, began - time.monotonic()))
-        self._finish(rude)
+        self.finish(rude)
         self.phase = "quiet"
+
+    def reconnect(self) -> None:
+        """The departments' server was started again."""
+        self._health.reconnect()
+        self._civil.reconnect()
 
     def close(self) -> None:
         """Let go of the databases."""
         self._health.close()
         self._civil.close()
 
-    def _step(self, share: float, rude: RudePublisher | None) -> None:
+    def step(self, share: float, rude: RudePublisher | None) -> None:
         """One tick: the table reaches `share` of all live changes."""
         self._insert(int(self.sizes.inserts * share) - self.done["inserts"], "inserts")
         self._update(int(self.sizes.updates * share) - self.done["updates"])
@@ -121,8 +126,9 @@ class Traffic:
         if rude is not None and next(self._turns) % 4 == 0:
             rude.turn()
 
-    def _finish(self, rude: RudePublisher | None) -> None:
-        self._step(1.0, rude)
+    def finish(self, rude: RudePublisher | None) -> None:
+        """The last live changes of all, those of the village register too."""
+        self.step(1.0, rude)
         self._civil.update((village.code, "name", f"{village.name}　") for village in villages()[:20])
         self._civil.delete([village.code for village in villages()[20:24]])
         self.done["village changes"] = 24

@@ -22,7 +22,8 @@ from schemas.text import Text
 _STATUS = {"program": Text("进程", "process"), "pid": Text("进程号", "pid"), "since": Text("启动时间", "since"),
            "memory_mb": Text("内存 MB", "memory MB"), "cpu_seconds": Text("CPU 秒", "CPU seconds"), "state": Text("状态", "state"),
            "lag_records": Text("积压条数", "lag records"), "lag_seconds": Text("积压秒数", "lag seconds")}
-_SETTLE_EVERY = 5.0
+#: Seconds between two looks: do the servers run; are lanes still new.
+_LOOK_EVERY, _SETTLE_EVERY = 1.0, 5.0
 #: Where they listen unless SHUTONG_LEDGER_ADDRESS or SHUTONG_SERVE_ADDRESS says otherwise.
 _ADDRESSES = {"ledger": "127.0.0.1:8701", "serve": "127.0.0.1:8700"}
 
@@ -69,21 +70,25 @@ def up(home: Home = None,
 
 def _run(bus: LocalBus, where: Path, city: Path | None, over: threading.Event) -> None:
     """From nothing to a running bus, and on until a signal; the departments' databases end after the processes."""
-    from trial.city.home import trial_departments
+    from trial.city.home import connect_environment, mend_departments, trial_departments
     from trial.city.luan import DIRECTORY
 
     try:
         bus.take_home()
-        with trial_departments(where, wanted=city is None) as environment:
-            bus.lend(environment)
+        with trial_departments(where, wanted=city is None) as departments:
+            bus.lend(connect_environment(departments) if departments is not None else {})
             try:
                 bus.start_kafka()
                 bus.apply(city or DIRECTORY)
                 bus.start_processes()
                 _announce(bus, where)
-                waiting = True
-                while not over.wait(_SETTLE_EVERY if waiting else None):
-                    waiting = _settle(bus)
+                settle_at: float | None = time.monotonic() + _SETTLE_EVERY
+                while not over.wait(_LOOK_EVERY):
+                    bus.mend()
+                    if departments is not None:
+                        mend_departments(departments, _tell)
+                    if settle_at is not None and time.monotonic() >= settle_at:
+                        settle_at = time.monotonic() + _SETTLE_EVERY if _settle(bus) else None
             finally:
                 over.set()
                 print_note(Text("正在停止", "stopping"))

@@ -8,6 +8,7 @@ import fcntl
 import importlib.util
 import os
 import pwd
+import random
 import secrets
 import shutil
 import socket
@@ -29,11 +30,14 @@ from trial.kafka.leash import spawn
 __all__ = ["LocalPostgres"]
 
 _SUPERUSER = "postgres"
-# A city that can be made again in a second needs no fsync; a dying parent makes it stop at once (SIGQUIT) and cleanly.
-_SETTINGS = {"listen_addresses": "127.0.0.1", "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off",
+# A city that can be made again in a second needs no fsync: what is committed outlives a killed server, not a power cut.
+# A dying parent makes it stop at once (SIGQUIT) and cleanly.
+_SETTINGS = {"listen_addresses": "127.0.0.1", "fsync": "off", "synchronous_commit": "on", "full_page_writes": "off",
              "shared_buffers": "64MB", "max_connections": "40", "max_wal_size": "512MB", "wal_level": "logical",
              "autovacuum_naptime": "15s", "logging_collector": "off", "log_min_messages": "warning",
              "log_min_error_statement": "panic", "log_parameter_max_length_on_error": "0", "jit": "off"}
+# Below the range systems give to outgoing connections: one of those could take a port while its server restarts.
+_PORTS = range(20000, 32000)
 # setuid clears the death signal and the capabilities: both are set again before the program takes over.
 _BECOME = """
 import ctypes, os, signal, sys
@@ -69,13 +73,13 @@ class LocalPostgres:
         return self._child.pid if self._child is not None and self.running else None
 
     def start(self, timeout: float = 30) -> Self:
-        """Make the cluster if there is none, start it on a free port, wait until it answers."""
+        """Make the cluster if there is none, start it and wait until it answers: where it was before, else on a free port."""
         if self.running:
             return self
         self.home.mkdir(parents=True, exist_ok=True)
         lock = os.open(self.home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._take(lock, time.monotonic() + (timeout if self._child is not None else 0))
             self._make()
             self._launch(lock, timeout)
         except BlockingIOError as error:
@@ -96,6 +100,12 @@ class LocalPostgres:
             self._child.kill()
             self._child.wait()
         self._child = None
+
+    def kill(self) -> None:
+        """SIGKILL of the server itself; its own processes notice and end. `start` goes on with the data."""
+        if self._child is not None:
+            self._child.kill()
+            self._child.wait()
 
     def wipe(self) -> None:
         """Stop, and remove the directory."""
@@ -157,11 +167,21 @@ class LocalPostgres:
             raise HaltError(Text(f"PostgreSQL 初始化失败：{done.stderr[-300:]}", f"initdb failed: {done.stderr[-300:]}"),
                             advice=Text(f"检查 {self.home} 的磁盘空间与权限", f"check space and rights of {self.home}"))
 
+    @staticmethod
+    def _take(lock: int, deadline: float) -> None:
+        """Take the home; until the deadline wait for what a killed server of ours left running there."""
+        while True:
+            try:
+                return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+
     def _launch(self, lock: int, timeout: float) -> None:
         (self._data / "postmaster.pid").unlink(missing_ok=True)  # the lock says that nobody runs here
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        while not self.port or (self._child is None and not _free(self.port)):
+            self.port = random.choice(_PORTS)
         settings = _SETTINGS | {"port": str(self.port), "unix_socket_directories": ""}
         command = [_program("postgres"), "-D", str(self._data), *(f"--{key}={value}" for key, value in settings.items())]
         with (self.home / "log").open("ab") as log:
@@ -191,6 +211,16 @@ def _become(command: list[str]) -> list[str]:
         return command
     account = pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
     return [sys.executable, "-I", "-S", "-c", _BECOME, str(os.getpid()), str(account.pw_uid), str(account.pw_gid), *command]
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def _give(path: Path) -> None:

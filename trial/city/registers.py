@@ -42,11 +42,16 @@ class Register:
 
     def __init__(self, server: LocalPostgres, database: str) -> None:
         self.table, self.columns, definition = TABLES[database]
+        self._server, self._database = server, database
         server.make_database(database)
-        self._connection = psycopg.connect(host="127.0.0.1", port=server.port, dbname=database, user=database,
-                                           password=server.password(database), autocommit=True)
+        self._connection = self._connect()
         self._connection.execute("SET client_min_messages = warning")
         self._connection.execute(definition)
+
+    def reconnect(self) -> None:
+        """The server was started again."""
+        self._connection.close()
+        self._connection = self._connect()
 
     def load(self, rows: Iterable[Sequence[Any]]) -> None:
         """COPY rows in."""
@@ -80,6 +85,10 @@ class Register:
     def close(self) -> None:
         """Let go of the connection."""
         self._connection.close()
+
+    def _connect(self) -> "psycopg.Connection[tuple[Any, ...]]":
+        return psycopg.connect(host="127.0.0.1", port=self._server.port, dbname=self._database, user=self._database,
+                               password=self._server.password(self._database), autocommit=True)
 
     def __enter__(self) -> Self:
         return self

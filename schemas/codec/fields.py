@@ -47,7 +47,7 @@ class Field:
         self.kind = _kind(branch)
         self.end: End = _end(self.kind, branch)
         self._from_text = _FROM_TEXT.get(self.kind)
-        self._symbols: list[str] = branch["symbols"] if self.kind == "enum" else []
+        self.symbols: tuple[str, ...] = tuple(branch["symbols"]) if self.kind == "enum" else ()
 
     @property
     def nullable(self) -> bool:
@@ -82,7 +82,7 @@ class Field:
 
     def from_text(self, text: str) -> bytes:
         """The slice of the value that reads so; ValueError where no value does."""
-        if self.kind == "enum" and text not in self._symbols:
+        if self.kind == "enum" and text not in self.symbols:
             raise ValueError(text)
         if self._from_text is None:
             raise ValueError(self.kind)

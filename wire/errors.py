@@ -41,7 +41,17 @@ _TOO_LARGE = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE}
 _GONE = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}
 
 #: The leader of a partition is not where it was said to be, or not there yet: a lane made a moment ago, a broker gone.
-_MOVING = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
+_MOVING = {
+    KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH, KafkaError.OFFSET_NOT_AVAILABLE,
+}  # fmt: skip
+
+#: A broker that has just started: it looks for its coordinators and reads their lanes. The client marks none as retriable.
+_STARTING = {
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.NOT_COORDINATOR,
+    KafkaError.NOT_CONTROLLER, KafkaError.BROKER_NOT_AVAILABLE, KafkaError.REPLICA_NOT_AVAILABLE,
+    KafkaError.UNSTABLE_OFFSET_COMMIT,
+}  # fmt: skip
 
 #: A user made a moment ago may be refused once while the brokers learn of it; three times is no accident.
 _REFUSALS = 3
@@ -139,7 +149,7 @@ def is_fenced(error: KafkaError) -> bool:
 
 def is_patient(error: KafkaError) -> bool:
     """Whether the same call may succeed a moment later."""
-    return not error.fatal() and (error.retriable() or error.code() in _SILENT | _MOVING)
+    return not error.fatal() and (error.retriable() or error.code() in _SILENT | _MOVING | _STARTING)
 
 
 def is_moving(error: KafkaError) -> bool:

@@ -23,7 +23,9 @@ _ALONE: Final = 0.1
 _BUDGET: Final = 1.0
 
 _NOT_YET: Final = {KafkaError._TIMED_OUT, KafkaError._WAIT_COORD, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN,
-                   KafkaError.UNSTABLE_OFFSET_COMMIT}
+                   KafkaError.UNSTABLE_OFFSET_COMMIT, KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+                   KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.NOT_COORDINATOR, KafkaError.REQUEST_TIMED_OUT,
+                   KafkaError.NETWORK_EXCEPTION}
 
 logger = logging.getLogger(__name__)
 

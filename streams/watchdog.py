@@ -1,4 +1,7 @@
-"""Ends a worker that stands still: input waits and neither a chunk nor a commit gets done (§5)."""
+"""Ends a worker that stands still: input waits and neither a chunk nor a commit gets done (§5).
+
+So does one whose client does not come back from Kafka: the broker ends its transaction meanwhile, and the next start goes on.
+"""
 
 import threading
 import time
@@ -24,6 +27,8 @@ class Watchdog(threading.Thread):
         seen, since = self._engine.progress(), time.monotonic()
         while True:
             time.sleep(_EVERY)
+            if self._engine.overdue():
+                end_process(STUCK, "Kafka")
             now = self._engine.progress()
             if now != seen or not self._engine.has_work():
                 seen, since = now, time.monotonic()

@@ -35,7 +35,7 @@ class Cluster:
         self._settings = settings
         self._timeout = timeout
         self.watch = Watch(settings)
-        self.admin = AdminClient(settings.client(error_cb=self.watch))
+        self.admin = self._client()
 
     def partitions(self, lanes: Iterable[str]) -> dict[str, int]:
         """The partition count of each lane. A lane that is not there is a RetryError naming it."""
@@ -130,7 +130,12 @@ class Cluster:
                       for part, future in futures.items() if part not in asked}  # fmt: skip
             if asked:
                 time.sleep(0.05)
+                # The client goes on asking as of the leader it knew: after a restart of the broker only a new one learns.
+                self.admin = self._client()
         return found
+
+    def _client(self) -> AdminClient:
+        return AdminClient(self._settings.client(error_cb=self.watch))
 
     def _moving(self, future: "Future[Any]") -> bool:
         error = self.error_of(future)

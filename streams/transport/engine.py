@@ -117,6 +117,10 @@ class Engine:
         work = self.transaction
         return work.chunks, work.commits, work.aborts, work.positions.generation, self.reader.remembered
 
+    def overdue(self) -> bool:
+        """Whether the client does not come back from a call that has a timeout: it never will."""
+        return self._producer.overdue
+
     def has_work(self) -> bool:
         """Whether anything waits to get done: chunks, a commit, partitions that have not begun."""
         return bool(len(self._handover) or self.transaction.begun.is_set())

@@ -16,6 +16,7 @@ from schemas.names import Names
 from schemas.text import Text
 from streams.chunk import Output, PartitionId
 from streams.transport.exits import BROKEN, FENCED, HALTED, end_process
+from streams.transport.outage import Outage
 
 __all__ = ["Aborted", "CommitOffset", "TransactionalProducer"]
 
@@ -28,6 +29,7 @@ _DENIED: Final = {KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, KafkaError.T
 
 #: How long one call may wait for the broker before it is made again; in all until the watchdog ends it.
 _PATIENCE: Final = 5.0
+_OVERDUE: Final = 8.0
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +58,8 @@ class TransactionalProducer:
         self._topics = _Topics(names)
         self._end = end
         self.failed_deliveries = 0
+        self._outage = Outage(config.get("bootstrap.servers", "-"))
+        self._called = 0.0
         self._producer = Producer(config | {"on_delivery": self._on_delivery, "error_cb": self._on_error})
 
     def fence(self, timeout: float = 30.0) -> None:
@@ -98,6 +102,12 @@ class TransactionalProducer:
             self._end(BROKEN, aborted)
         self._producer.begin_transaction()
 
+    @property
+    def overdue(self) -> bool:
+        """Whether a call has outlived its own timeout. `send_offsets_to_transaction` may for ever when a broker starts anew."""
+        called = self._called
+        return called > 0 and time.monotonic() - called > _OVERDUE
+
     def _wait_and_produce(self, *record: Any) -> None:
         while True:
             self._producer.poll(0.01)
@@ -110,6 +120,7 @@ class TransactionalProducer:
     def _until_done(self, call: Callable[[], None]) -> None:
         """Kafka's transaction calls may be made again while their error is retriable."""
         while True:
+            self._called = time.monotonic()
             try:
                 call()
             except KafkaException as exception:
@@ -120,6 +131,8 @@ class TransactionalProducer:
                 time.sleep(0.05)
             else:
                 return
+            finally:
+                self._called = 0.0
 
     def _judge(self, error: KafkaError) -> NoReturn:
         if error.code() in _FENCED or error.code() == KafkaError._FATAL:
@@ -139,4 +152,4 @@ class TransactionalProducer:
     def _on_error(self, error: KafkaError) -> None:
         if error.fatal():
             self._end(FENCED if error.code() in _FENCED else BROKEN, error.str())
-        logger.warning("Kafka: %s", error.name())
+        self._outage.hear(error)

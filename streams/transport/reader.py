@@ -21,6 +21,7 @@ from streams.transport.chunking import Chunking
 from streams.transport.exits import BROKEN, FENCED, end_process, halt_process
 from streams.transport.handover import Delivery, Handover, Opening
 from streams.transport.lag import Ends
+from streams.transport.outage import Outage
 from streams.transport.positions import Positions, Reading
 from streams.transport.recall import Recall
 from streams.transport.starting import Start, starts_of
@@ -50,6 +51,7 @@ class Reader(threading.Thread):
         super().__init__(name="reader", daemon=True)
         self.ends = Ends()
         self.beats = 0
+        self._outage = Outage(config.get("bootstrap.servers", "-"))
         self._consumer = make_consumer(config | {"error_cb": self._on_error})
         self._names = names
         self._positions = positions
@@ -234,7 +236,7 @@ class Reader(threading.Thread):
                 advice=Text("检查权限（shutong apply）；若记录已过保留期，由管理员决定从哪里继续",
                             "check the rights (shutong apply); if records are past retention, have it decided where to go on"))
         else:
-            logger.warning("Kafka: %s", error.name())
+            self._outage.hear(error)
 
     def _note_ends(self) -> None:
         for place, end in self._ends_seen:
@@ -246,4 +248,4 @@ class Reader(threading.Thread):
     def _on_error(self, error: KafkaError) -> None:
         if error.fatal():
             end_process(FENCED, error.name())
-        logger.warning("Kafka: %s", error.name())
+        self._outage.hear(error)

@@ -130,6 +130,10 @@ class TallyBook:
             for bucket, records in buckets.items():
                 mine[bucket] = mine.get(bucket, 0) + records
 
+    def sizes(self) -> Iterator[tuple[TallyKey, int]]:
+        """Bytes by key."""
+        return ((key, counts[1]) for key, counts in self._counts.items())
+
     def __len__(self) -> int:
         return len(self._counts)
 

@@ -129,7 +129,7 @@ class Memory:
 
     def check_room(self, changes: Mapping[PartitionId, PartitionChange]) -> None:
         """A HaltError naming the largest dataset when applying these changes would pass the limit."""
-        most = sum(sum(map(row_cost, change.rows)) for change in changes.values())
+        most = sum(sum(map(len, change.rows)) + _ROW_OVERHEAD * len(change.rows) for change in changes.values())
         if self.bytes + most <= self.limit:
             return
         growth = sum(self._growth(self.of(*partition), change.rows) for partition, change in changes.items())

@@ -40,11 +40,16 @@ class Outlet(NamedTuple):
     value: Callable[[Scanned, Op, Pieces | None, bytes, int], bytes]
 
 
+#: What route needs of a plain outlet for a record that goes out as it is: its number in `open`, lane, prefix, `passed`.
+Way = tuple[int, str, bytes, Callable[[bytes], bytes] | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Outlets:
     """`plain` and `masked`, together `open`, get every record; of `scoped`, by id, those whose scope holds: `holders(row)` names them.
 
-    What is not larger than `safe` on clean, key and value, fits every inbox.
+    What is not larger than `safe` on clean, key and value, fits every inbox. `cuts` are the plain ones once more: those
+    that are granted the same fields in clear share one cut.
     """
 
     plain: tuple[Outlet, ...]
@@ -54,6 +59,7 @@ class Outlets:
     by_id: Mapping[str, Outlet]
     holders: Callable[[Pieces], Holders]
     safe: int
+    cuts: tuple[tuple[Callable[[Pieces], Sequence[bytes]], tuple[Way, ...]], ...]
 
 
 def outlets(plan: Plan, dataset: Dataset, live: Iterable[Subscription], scanner: EventScanner,
@@ -74,7 +80,18 @@ def outlets(plan: Plan, dataset: Dataset, live: Iterable[Subscription], scanner:
         open=plain + masked,
         by_id=made,
         holders=scopes.holders,
-        safe=min((outlet.room for outlet in made.values()), default=0) - _GROWTH - _MASK_GROWTH * len(scanner.fields))
+        safe=min((outlet.room for outlet in made.values()), default=0) - _GROWTH - _MASK_GROWTH * len(scanner.fields),
+        cuts=_cuts(plain, {item.id: item for item, _ in compiled}))
+
+
+def _cuts(plain: Sequence[Outlet], agreed: Mapping[str, Subscription]) -> tuple[
+        tuple[Callable[[Pieces], Sequence[bytes]], tuple[Way, ...]], ...]:
+    shared: dict[object, tuple[Callable[[Pieces], Sequence[bytes]], list[Way]]] = {}
+    for number, outlet in enumerate(plain):
+        item = agreed[outlet.id]
+        _, ways = shared.setdefault(item.id if item.masks else item.fields, (outlet.cut, []))
+        ways.append((number, outlet.lane, outlet.prefix, outlet.passed))
+    return tuple((cut, tuple(ways)) for cut, ways in shared.values())
 
 
 def _outlet(item: Subscription, delivery: Delivery) -> Outlet:

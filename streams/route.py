@@ -53,12 +53,13 @@ class _Routing:
         self.part, self.plan, self.now_ms, self.handled = part, plan, now_ms, handled
         self.counts = counts
         self.stream = stream_prefix(f"{part.lane}/{part.partition}", 0)
-        self.known = memory.of(part.lane, part.partition)
+        self.outputs = handled.outputs
+        self.known_rows = memory.of(part.lane, part.partition).rows
         self.rows: dict[bytes, Holders | None] = {}
 
     def run(self) -> None:
         """Handle the records in order, up to the first whose schema id is unknown."""
-        sources = self.plan.sources
+        sources, deliver = self.plan.sources, self.deliver
         next_offset = -1
         for record in self.part.records:
             offset, _, key, value = record
@@ -75,8 +76,8 @@ class _Routing:
                     event = source.scan(value)
                 except RejectError as error:
                     raise self.broken(offset) from error
-                if event.op != "m":
-                    self.deliver(record, key, source, event)
+                if event[0] != "m":
+                    deliver(record, key, value, source, event)
             next_offset = offset + 1
         if next_offset >= 0:
             self.handled.changes[self.part.lane, self.part.partition] = PartitionChange(
@@ -84,7 +85,7 @@ class _Routing:
 
     def forget(self, key: bytes | None) -> None:
         """A tombstone: the record is gone, as its delete has said before."""
-        if key is not None and (key in self.rows or key in self.known.rows):
+        if key is not None and (key in self.rows or key in self.known_rows):
             self.rows[key] = None
 
     def wait(self, offset: int, value: bytes) -> None:
@@ -101,57 +102,63 @@ class _Routing:
         return HaltError(Text(f"标准通道上的 {place} 无法解码", f"{place} on a clean lane cannot be decoded"),
                          advice=Text("检查谁有权写这条通道", "find out who could write to this lane"))
 
-    def deliver(self, record: Record, key: bytes, source: Source, event: Scanned) -> None:
+    def deliver(self, record: Record, key: bytes, data: bytes, source: Source, event: Scanned) -> None:
         """Tell every live subscription what this record is to it."""
-        outlets, row = source.outlets, event.row
-        group = self.counts.group(source, record[1], event.cause, source.division(row if row is not None else event.before))
+        op, _, _, _, cause, head, tail, row, before = event
+        offset, arrived, _, _ = record
+        outlets = source.outlets
+        group = self.counts.group(source, arrived, cause, source.division(row if row is not None else before))
         group.records += 1
         start = b""
-        if row is None or len(record[3] or b"") + len(key) > outlets.safe:
+        if row is None or len(data) + len(key) > outlets.safe:
             for outlet in outlets.open:
-                self.tell(outlet, event.op, record, key, source, event, group)
+                self.tell(outlet, op, record, key, source, event, group)
         else:
-            start = b"".join((event.head, self.stream, long_bytes(record[0])))
-            self.give_all(start, record, key, outlets, event, row, group)
+            # What `tell` would do, in one go: the record as it is for every open outlet, each of which has room.
+            start = b"".join((head, self.stream, long_bytes(offset)))
+            shared, sizes, give = start + tail + b"\2", group.sizes, self.outputs.append
+            for cut, ways in outlets.cuts:
+                body = b"".join(cut(row))
+                for number, lane, prefix, passed in ways:
+                    if passed is None:
+                        value = prefix + shared + body
+                    else:
+                        value = b"".join((prefix, start, passed(tail), b"\2", body))
+                    give((lane, value, key, -1, arrived, None))
+                    sizes[number] += len(value)
+            if outlets.masked:
+                self.give_masked(record, key, outlets, event, row, group)
+            group.openly += 1
+            group.key_bytes += len(key)
         if outlets.scoped:
             self.deliver_scoped(start, record, key, source, event, group)
 
-    def give_all(self, start: bytes, record: Record, key: bytes, outlets: Outlets, event: Scanned, row: Pieces,
-                 group: Group) -> None:
-        """The record as it is for every open outlet, each of which has room: what `tell` would do, in one go."""
+    def give_masked(self, record: Record, key: bytes, outlets: Outlets, event: Scanned, row: Pieces, group: Group) -> None:
+        """The same for those who see the key masked."""
         offset, arrived, _, _ = record
-        tail, sizes, give = event.tail, group.sizes, self.handled.outputs.append
-        for number, outlet in enumerate(outlets.plain):
-            passed = outlet.passed
-            value = b"".join((outlet.prefix, start, tail if passed is None else passed(tail), b"\2", *outlet.cut(row)))
-            give((outlet.lane, value, key, -1, arrived, None))
-            sizes[number] += len(value)
         for number, outlet in enumerate(outlets.masked, start=len(outlets.plain)):
             hidden, value = outlet.key(key), outlet.value(event, event.op, row, self.stream, offset)
-            give((outlet.lane, value, hidden, -1, arrived, None))
-            sizes[number] += len(value) + len(hidden)
-        group.openly += 1
-        group.key_bytes += len(key)
+            self.outputs.append((outlet.lane, value, hidden, -1, arrived, None))
+            group.sizes[number] += len(value) + len(hidden)
 
     def deliver_scoped(self, start: bytes, record: Record, key: bytes, source: Source, event: Scanned,
                        group: Group) -> None:
         """Tell the scoped subscriptions, and remember who holds the record now."""
-        outlets, op, row = source.outlets, event.op, event.row
-        held = self.rows[key] if key in self.rows else self.known.rows.get(key)
+        op, _, _, _, _, _, tail, row, was = event
+        outlets, scoped = source.outlets, source.outlets.scoped
+        held = self.rows[key] if key in self.rows else self.known_rows.get(key)
         now = None if row is None else outlets.holders(row)
         if held is not now:
             self.rows[key] = now
-        before = outlets.holders(event.before) if held is None and event.before is not None else held
-        scoped = outlets.scoped
+        before = outlets.holders(was) if held is None and was is not None else held
         for name, change in changes_for(op, before, now or ()):
             if name not in scoped:
                 continue  # revoked since
             outlet = scoped[name]
             if change == op and start and outlet.plain and row is not None:
                 passed = outlet.passed
-                value = b"".join((outlet.prefix, start, event.tail if passed is None else passed(event.tail), b"\2",
-                                  *outlet.cut(row)))
-                self.handled.outputs.append((outlet.lane, value, key, -1, record[1], None))
+                value = b"".join((outlet.prefix, start, tail if passed is None else passed(tail), b"\2", *outlet.cut(row)))
+                self.outputs.append((outlet.lane, value, key, -1, record[1], None))
                 group.give(name, len(value) + len(key))
             else:
                 self.tell(outlet, change, record, key, source, event, group)
@@ -166,7 +173,7 @@ class _Routing:
             self.refuse(outlet, record, source, event)
             group.refuse(outlet.id)
         else:
-            self.handled.outputs.append((outlet.lane, value, key, -1, record[1], None))
+            self.outputs.append((outlet.lane, value, key, -1, record[1], None))
             group.give(outlet.id, size)
 
     def refuse(self, outlet: Outlet, record: Record, source: Source, event: Scanned) -> None:

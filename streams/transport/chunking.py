@@ -29,7 +29,7 @@ class Chunking:
         return max(size.records for size in self._sizes.values())
 
     def chunks(self, messages: Iterable[Any], reading: Reading, group: Callable[[], Any]) -> Iterator[Delivery]:
-        """Deliveries of what runs; records of partitions that do not are dropped, they come again."""
+        """Deliveries of what runs, of messages without errors; records of partitions that do not run are dropped, they come again."""
         metadata = None
         waiting: dict[Kind, list[tuple[Part, int]]] = {"raw": [], "clean": []}
         for (topic, partition), records in _grouped(messages).items():
@@ -46,14 +46,14 @@ class Chunking:
 
 
 def _grouped(messages: Iterable[Any]) -> dict[tuple[str, int], list[Record]]:
+    """Records by topic and partition. A batch comes from one partition, so the one before mostly is the right one."""
     grouped: dict[tuple[str, int], list[Record]] = {}
+    last_topic, last_partition, records = "", -1, list[Record]()
     for message in messages:
-        if message.error() is not None:
-            continue
-        place = (message.topic(), message.partition())
-        records = grouped.get(place)
-        if records is None:
-            records = grouped[place] = []
+        topic, partition = message.topic(), message.partition()
+        if partition != last_partition or topic != last_topic:
+            last_topic, last_partition = topic, partition
+            records = grouped.setdefault((topic, partition), [])
         records.append((message.offset(), message.timestamp()[1], message.key(), message.value()))
     return grouped
 

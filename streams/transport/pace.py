@@ -13,6 +13,8 @@ _LARGEST: Final = 5000
 _START: Final = 250
 #: Committing takes d, then we wait at least 4 d.
 _WAIT_PER_COMMIT: Final = 4.0
+#: Commits whose mean is taken, about.
+_LAST: Final = 5
 
 
 class ChunkSize:
@@ -36,8 +38,9 @@ class CommitInterval:
         self.shortest = shortest
         self.longest = longest
         self.seconds = shortest
+        self._mean = 0.0
 
     def measured(self, seconds: float) -> None:
-        """A commit took so long: longer intervals at once, shorter ones by and by."""
-        wanted = min(max(seconds * _WAIT_PER_COMMIT, self.shortest), self.longest)
-        self.seconds = wanted if wanted > self.seconds else (3 * self.seconds + wanted) / 4
+        """A commit took so long. The mean of the last ones counts: one slow commit is no reason to make everybody wait."""
+        self._mean += (min(seconds, self.longest) - self._mean) / _LAST
+        self.seconds = min(max(self._mean * _WAIT_PER_COMMIT, self.shortest), self.longest)

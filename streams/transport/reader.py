@@ -201,10 +201,12 @@ class Reader(threading.Thread):
         first = self._consumer.poll(_BUSY if self._reading.starting else _IDLE)
         if first is None:
             return []
-        messages = [first, *self._consumer.consume(self._chunking.wanted, 0)]
-        for message in messages:
+        messages = []
+        for message in (first, *self._consumer.consume(self._chunking.wanted - 1, 0)):
             error = message.error()
-            if error is not None:
+            if error is None:
+                messages.append(message)
+            else:
                 self._judge(error, message)
         return messages
 

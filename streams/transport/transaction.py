@@ -75,7 +75,8 @@ class Transaction:
         self._lock = asyncio.Lock()
         self._executor = ThreadPoolExecutor(1, "commit")
         self._book = TallyBook()
-        self._bytes: Counter[str] = Counter()
+        #: by subscriber, or stage and department: what its lane holds of the open transaction, about
+        self._bytes: Counter[tuple[str, str]] = Counter()
         self._group: Any = None
         self._broken = False
 
@@ -147,9 +148,10 @@ class Transaction:
         self.positions.handled({partition: change.next_offset for partition, change in handled.changes.items()})
         self._book.merge(handled.tallies)
         self._group = group
+        # The tallies know the bytes; adding up those of each output would cost as much as producing half of them.
         sizes = self._bytes
-        for lane, value, key, *_ in handled.outputs:
-            sizes[lane] += len(key) + (len(value) if value is not None else 0)
+        for tally, size in handled.tallies.sizes():
+            sizes[tally.subscriber or tally.stage, tally.dept if not tally.subscriber else ""] += size
         if sizes and max(sizes.values()) > _FULL:
             self.full.set()
         self.begun.set()

@@ -115,6 +115,7 @@ def test_a_queue_that_is_full_when_the_partitions_go_is_forgotten(loop: asyncio.
     kafka = broker(2)
     first = joined(kafka, loop, "w1")
     first.read()
+    first.read()
     first.handle_one()
     first.handle_one()
     first.handle_one()

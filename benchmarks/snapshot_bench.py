@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psycopg
 from confluent_kafka import Producer
+from pydantic import SecretStr
 
 from connectors.board import Board
 from connectors.runner import SourceRunner
@@ -68,7 +69,7 @@ def snapshot(settings: KafkaSettings, address: str, word: str, rows: int) -> flo
     run = threading.Thread(target=SourceRunner(ConnectSettings.model_validate(settings.model_dump()), task, board, stop).run)
     began = time.monotonic()
     run.start()
-    while run.is_alive() and (status := board.read()).phase != "live":
+    while run.is_alive() and ((status := board.read()).phase != "live" or status.rows < rows):
         rate = f"{status.rows_per_second:,.0f}/s, {status.eta_seconds} s left"
         print(f"\r  {status.done:>9,} / {status.total or rows:,} rows, {rate} ", end="", flush=True)
         time.sleep(0.1)
@@ -83,7 +84,7 @@ def main() -> int:
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else 300_000
     with tempfile.TemporaryDirectory() as home, LocalKafka(Path(home) / "kafka", die_with_parent=True) as kafka, \
             LocalPostgres(Path(home) / "postgres") as server:
-        settings = KafkaSettings(bootstrap=kafka.bootstrap, kafka_user="admin", kafka_password=kafka.password("admin"))
+        settings = KafkaSettings(bootstrap=kafka.bootstrap, kafka_user="admin", kafka_password=SecretStr(kafka.password("admin")))
         Provisioner(settings).ensure_lanes({**BUS_LANES, "raw.health": 2, "clean.health": 2, "raw.plain": 2})
         server.make_database("bench")
         with psycopg.connect(server.url("bench").replace("+psycopg", ""), autocommit=True) as connection:
@@ -93,7 +94,7 @@ def main() -> int:
         loop = plain(server.url("bench").replace("+psycopg", ""), settings, "raw.plain")
         word = Path(home) / "postgres" / "secrets" / "bench.password"
         took = snapshot(settings, f"postgresql+psycopg://bench@127.0.0.1:{server.port}/bench", str(word), rows)
-        count, keys = 0, set()
+        count, keys = 0, set[bytes | None]()
         with LaneReader(settings, ["raw.health"]) as reader:
             for batch in reader.to_end():
                 count += len(batch)

@@ -17,6 +17,7 @@ __all__ = ["KafkaDesk"]
 
 _ASK_EVERY = 1.0
 _ASK_AT_LEAST = 4.0
+_LONG = 0.05
 
 
 class KafkaDesk:
@@ -38,18 +39,32 @@ class KafkaDesk:
         self._goal: dict[int, int] = {}
         self._next_ask, self._patience = 0.0, _ASK_EVERY
         self._cluster: Cluster | None = None
+        self._progress = Progress()
+        self._lock = threading.Lock()
+        #: Waits until all that the source has yielded is committed.
+        self.settle: Callable[[], None] = lambda: None
         self.standing: Callable[[], tuple[Finding, ...]] = tuple
 
     def wait(self, seconds: float) -> bool:
-        """Sleep; False as soon as the source shall stop."""
+        """Sleep; False as soon as the source shall stop. What was yielded before a longer sleep is committed first."""
+        if seconds >= _LONG:
+            self.settle()
         return not (self._stop.wait(seconds) if seconds > 0 else self._stop.is_set())
 
     def report(self, progress: Progress) -> None:
         """Show this in the instance's status, beside what `check` found and what was refused."""
-        self._board.progress(progress, self.standing())
+        with self._lock:
+            self._progress = progress
+            self._board.progress(progress, self.standing())
+
+    def report_again(self) -> None:
+        """Show the same progress beside what stands now; from any thread."""
+        with self._lock:
+            self._board.progress(self._progress, self.standing())
 
     def remember_published(self) -> None:
         """Take note of how far the instance has published."""
+        self.settle()
         self._goal = dict(self._published())
         self._next_ask, self._patience = 0.0, _ASK_EVERY
 

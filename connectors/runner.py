@@ -7,19 +7,22 @@ process with the same instance fences the first, which stops.
 import logging
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from connectors.base import AWAY, Batch, Finding, RowChange
 from connectors.board import Board
 from connectors.canonical import canonical_for
 from connectors.cursors import CURSORS, Stored, load, new_epoch, records
 from connectors.desk import KafkaDesk
-from connectors.fitting import Misfit
+from connectors.page import Refused, ready
+from connectors.pump import Pump
 from connectors.rejects import key_hash
 from connectors.shape import Shape
 from connectors.tasks import SourceTask
-from schemas.codec import EventCodec, encode_tallies
-from schemas.envelope import Event, Meta
+from schemas.codec import encode_tallies
+from schemas.codec.writer import EventWriter
+from schemas.control import Dataset
+from schemas.envelope import Cause
 from schemas.errors import HaltError, RejectError, RetryError
 from schemas.names import TALLIES
 from schemas.tally import TallyBook, TallyKey
@@ -33,6 +36,8 @@ log = logging.getLogger("shutong.connect")
 
 #: Of the refused rows of one batch so many are named in the log; all are counted.
 _LOGGED = 5
+#: A transaction that holds so many bytes takes no further batch.
+_LARGE = 4 << 20
 
 
 class SourceRunner:
@@ -43,7 +48,6 @@ class SourceRunner:
         self._task = task
         self._board = board
         self._stop = stop
-        self._codec = EventCodec(task.event_schema, task.dataset.event_schema)
         self._shape = Shape(task.dataset, canonical_for(task.dataset))
         self._stored = Stored(new_epoch())
         self._committed: Stored | None = None
@@ -59,87 +63,100 @@ class SourceRunner:
                 # Only now: whoever had this id before can commit no more.
                 self._committed = load(self._settings, self._task.instance)
                 self._stored = self._committed or self._stored
+                events = EventWriter(
+                    self._task.event_schema,
+                    self._task.dataset.event_schema,
+                    self._task.source_system,
+                    self._task.instance,
+                    self._stored.epoch,
+                )
                 desk = KafkaDesk(self._settings, self._task, self._board, self._stop, lambda: self._stored.published)
                 desk.standing = lambda: (*findings, *filter(None, [self._stored.rejects.finding()]))
                 self._board.set(state="running", rejected=self._stored.rejects.count, next_try=0)
-                for batch in source.read(self._stored.cursor, desk):
-                    self._publish(publisher, batch)
-                    if self._stop.is_set():
-                        return
+                with Pump(lambda batches: self._publish(publisher, events, desk, batches), self._task.instance) as pump:
+                    desk.settle = pump.settle
+                    for batch in source.read(self._stored.cursor, desk):
+                        pump.put(batch)
+                        if self._stop.is_set():
+                            return
         finally:
             source.close()
 
-    def _publish(self, publisher: TransactionalPublisher, batch: Batch) -> None:
-        """Commit a batch with its cursor; an empty one only when the cursor moved."""
+    def _publish(
+        self, publisher: TransactionalPublisher, events: EventWriter, desk: KafkaDesk, batches: Iterator[Batch]
+    ) -> None:
+        """Commit batches with the cursor of the last; empty ones only when the cursor moved."""
+        batch = next(batches)
         if not batch.changes and self._committed is not None and batch.cursor == self._committed.cursor:
             return
         before = self._stored
+        sent = _Sent(before.seq, self._task.dataset)
         with publisher.transaction():
-            seq, refused, book = self._send(publisher, batch.changes)
+            self._send(publisher, events, batch.changes, sent)
+            while sent.size < _LARGE and (more := next(batches, None)) is not None:
+                batch = more
+                self._send(publisher, events, batch.changes, sent)
             publisher.flush()  # acknowledged: now the offsets are known that clean has to pass
             published = dict(before.published)
             published |= {number: end for (lane, number), end in publisher.delivered.items() if lane == self._task.raw}
-            now = before.after(seq=seq, cursor=batch.cursor, published=published, rejects=before.rejects.plus(refused))
+            rejects = before.rejects.plus(sent.refused)
+            now = before.after(seq=sent.seq, cursor=batch.cursor, published=published, rejects=rejects)
             for key, value in records(self._task.instance, now, self._committed):
                 publisher.send(CURSORS, key, value)
-            if len(book):
-                publisher.send(TALLIES, None, encode_tallies(self._task.instance, now.epoch, book))
+            if len(sent.book):
+                publisher.send(TALLIES, None, encode_tallies(self._task.instance, now.epoch, sent.book))
         self._stored = self._committed = now
-        self._board.count(seq - before.seq)
-        if refused:
+        self._board.count(sent.seq - before.seq)
+        if sent.refused:
+            desk.report_again()
             self._board.set(rejected=now.rejects.count)
-            for place, reason in refused[:_LOGGED]:
+            for place, reason in sent.refused[:_LOGGED]:
                 log.warning("%s: a row does not fit and was not sent: %s (%s)", self._task.instance, place, reason)
 
     def _send(
-        self, publisher: TransactionalPublisher, changes: Sequence[RowChange]
-    ) -> tuple[int, list[tuple[str, str]], TallyBook]:
+        self, publisher: TransactionalPublisher, events: EventWriter, changes: Sequence[RowChange], sent: "_Sent"
+    ) -> None:
         """Number and send the changes. What fits into no event takes no number and is told apart."""
-        seq, second = self._stored.seq, int(time.time())
-        refused: list[tuple[str, str]] = []
-        book = TallyBook()
-        sums: dict[str, list[int]] = {}
-        for change in changes:
-            if change.flaw:
-                refused.append((change.place, change.flaw))
+        raw, seq, second = self._task.raw, sent.seq, int(time.time())
+        sums: dict[Cause, list[int]] = {}
+        for op, cause, at, place, packed in ready(self._shape, changes):
+            if isinstance(packed, Refused):
+                sent.refused.append((packed.place, packed.reason))
                 continue
-            key = change.key
+            key, row = packed
+            value = events.write(op, at, seq, cause, row)
             try:
-                row = None if change.row is None else self._shape.fit(change.row)
-                key = change.key if row is None else self._shape.key_of(row)
-                value = self._codec.encode(Event(self._meta(change, seq), row))
-                publisher.send(self._task.raw, key, value)
-            except Misfit as misfit:
-                refused.append((change.place or self._name(change), f"{misfit.field}:{misfit.reason}"))
+                publisher.send(raw, key, value)
             except RejectError as error:
-                refused.append((change.place or key_hash(key), error.code))
-            else:
-                seq += 1
-                counted = sums.setdefault(change.cause, [0, 0])
+                sent.refused.append((place or key_hash(key), error.code))
+                continue
+            seq += 1
+            if cause in sums:
+                counted = sums[cause]
                 counted[0] += 1
                 counted[1] += len(value)
+            else:
+                sums[cause] = [1, len(value)]
+        sent.seq = seq
         for cause, (number, size) in sums.items():
-            book.add(
-                TallyKey(second, "sent", cause, self._task.dataset.provider, self._task.dataset.id),
-                records=number,
-                size=size,
-            )
-        return seq, refused, book
+            sent.count(second, cause, number, size)
 
-    def _meta(self, change: RowChange, seq: int) -> Meta:
-        stream, epoch = self._task.instance, self._stored.epoch
-        return Meta(
-            f"{stream}:{epoch}:{seq}", change.op, change.at, self._task.source_system, stream, epoch, seq, change.cause
-        )
 
-    def _name(self, change: RowChange) -> str:
-        """A row that does not fit by the hash of its key, if at least that fits."""
-        if change.row is None:
-            return key_hash(change.key)
-        try:
-            return key_hash(self._shape.record_key([change.row.get(field) for field in self._shape.key_fields]))
-        except Misfit:
-            return "-"
+class _Sent:
+    """What one transaction holds so far."""
+
+    def __init__(self, seq: int, dataset: Dataset) -> None:
+        self.seq = seq
+        self.size = 0
+        self.refused: list[tuple[str, str]] = []
+        self.book = TallyBook()
+        self._dataset = dataset
+
+    def count(self, second: int, cause: Cause, records: int, size: int) -> None:
+        """So much was sent in this second."""
+        self.size += size
+        key = TallyKey(second, "sent", cause, self._dataset.provider, self._dataset.id)
+        self.book.add(key, records=records, size=size)
 
 
 def refuse(findings: Iterable[Finding]) -> None:

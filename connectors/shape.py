@@ -8,7 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from connectors.fitting import Fit, Misfit, fit_for, is_nullable
+from schemas.codec.fields import Field
+from schemas.codec.writer import RowWriter, row_fields
 from schemas.control import Dataset
+from schemas.envelope import kafka_key, key_text
+from schemas.errors import RejectError
 from schemas.keys import row_key
 
 __all__ = ["Canonical", "Shape"]
@@ -29,6 +33,10 @@ class Shape:
         self.key_fields: tuple[str, ...] = dataset.key
         self._fits: tuple[tuple[str, Fit], ...] = tuple((name, fit_for(kind)) for name, kind in self.types.items())
         self._key_fits = [(name, dict(self._fits)[name]) for name in dataset.key]
+        self._key_at = [self.fields.index(name) for name in dataset.key]
+        self._avro = row_fields(dataset.row_schema)
+        slices = [_fitted(field, fit) for field, (_, fit) in zip(self._avro, self._fits, strict=True)]
+        self._write = RowWriter(self._avro, slices).write
 
     @property
     def required(self) -> frozenset[str]:
@@ -47,6 +55,20 @@ class Shape:
         except Misfit as misfit:
             raise Misfit(misfit.reason, name) from None
         return row
+
+    def pack(self, values: Sequence[Any]) -> tuple[bytes, bytes]:
+        """Kafka key and encoded row, from the values of all fields in order: what `fit` and the codec make of them.
+
+        A `Misfit` names the first field that does not fit; RejectError `unencodable` where the codec will not have it.
+        """
+        try:
+            row = list(values)
+            for at, (name, fit) in zip(self._key_at, self._key_fits, strict=True):
+                row[at] = self._key_value(name, fit(row[at]))
+            return kafka_key(self.dataset.id, key_text([row[at] for at in self._key_at])), self._write(row)
+        except (Misfit, RejectError, UnicodeEncodeError):
+            fitted = self.fit(dict(zip(self.fields, values, strict=True)))
+            return self.key_of(fitted), b"".join(field.encode(fitted[field.name]) for field in self._avro)
 
     def record_key(self, values: Sequence[Any]) -> bytes:
         """The Kafka key of a row, from the values of its key fields alone, in the dataset's order."""
@@ -67,3 +89,8 @@ class Shape:
         if value is None or value == "":
             raise Misfit("no-key")
         return self._canonical(name, value) if isinstance(value, str) else value
+
+
+def _fitted(field: Field, fit: Fit) -> Callable[[Any], bytes]:
+    """The slice of a value that has to be fitted first."""
+    return lambda value: field.encode(fit(value))

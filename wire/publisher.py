@@ -46,18 +46,20 @@ class _Writer:
     def __init__(self, settings: KafkaSettings, config: Config) -> None:
         self._names = settings.names
         self._watch = Watch(settings)
-        self._room: dict[str, int] = {}
+        #: The topic of each lane used so far, and how large a record may be there.
+        self._lanes: dict[str, tuple[str, int]] = {}
         self._producer = Producer(config | {"error_cb": self._watch})
 
     def _produce(self, lane: str, key: bytes | None, value: bytes | None, **more: Any) -> None:
-        room = self._room.get(lane)
-        if room is None:
-            room = self._room[lane] = room_for(lane)
+        known = self._lanes.get(lane)
+        if known is None:
+            known = self._lanes[lane] = (self._names.topic(lane), room_for(lane))
+        topic, room = known
         if len(key or b"") + len(value or b"") > room:
             raise _too_large(lane, room)
         while True:
             try:
-                return self._producer.produce(self._names.topic(lane), value, key, **more)
+                return self._producer.produce(topic, value, key, **more)
             except BufferError:
                 self._producer.poll(0.1)
                 self._watch.check()
@@ -141,10 +143,16 @@ class TransactionalPublisher(_Writer):
         config = settings.transactional_config(transactional_id, **more)
         super().__init__(settings, config | {"on_delivery": self._note, "delivery.report.only.error": not told})
         self.id = transactional_id
-        self.delivered: dict[Place, int] = {}
+        self._ends: dict[tuple[str | None, int | None], int | None] = {}
         self._timeout = timeout
         self._failed: tuple[str, KafkaError] | None = None
         self._watch.patiently(self._producer.init_transactions, timeout, transactional_id, self._producer.poll)
+
+    @property
+    def delivered(self) -> dict[Place, int]:
+        """Per partition the offset behind the last record that Kafka has."""
+        return {(self._names.lane(topic or ""), number or 0): (offset or 0) + 1
+                for (topic, number), offset in self._ends.items()}  # fmt: skip
 
     @contextmanager
     def transaction(self) -> Iterator[Self]:
@@ -164,7 +172,10 @@ class TransactionalPublisher(_Writer):
     def send(self, lane: str, key: bytes | None, value: bytes | None, partition: int = -1, timestamp: int = 0,
              headers: Headers | None = None) -> None:  # fmt: skip
         """Queue one record of the open transaction; RejectError `too_large` when it does not fit in the lane."""
-        self._produce(lane, key, value, partition=partition, timestamp=timestamp, headers=headers)
+        if partition < 0 and not timestamp and headers is None:
+            self._produce(lane, key, value)
+        else:
+            self._produce(lane, key, value, partition=partition, timestamp=timestamp, headers=headers)
 
     def flush(self) -> None:
         """Wait until Kafka has everything sent so far; the transaction stays open."""
@@ -215,8 +226,7 @@ class TransactionalPublisher(_Writer):
 
     def _note(self, error: KafkaError | None, message: Message) -> None:
         if error is None:
-            place = (self._names.lane(message.topic() or ""), message.partition() or 0)
-            self.delivered[place] = (message.offset() or 0) + 1
+            self._ends[message.topic(), message.partition()] = message.offset()
         elif self._failed is None and error.code() not in (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT):
             self._failed = (self._names.lane(message.topic() or ""), error)
 

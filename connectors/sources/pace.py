@@ -17,7 +17,16 @@ class Pace:
 
     def __call__(self, rows: int) -> bool:
         """Account for a page; False as soon as the source shall stop."""
+        self.take(rows)
+        return self.rest()
+
+    def take(self, rows: int) -> bool:
+        """Account for a page; whether the next one may be read at once."""
         if not self._rate:
-            return self._desk.wait(0)
+            return True
         self._free = max(self._free, time.monotonic() - 1.0) + rows / self._rate
-        return self._desk.wait(max(0.0, self._free - time.monotonic()))
+        return self._free <= time.monotonic()
+
+    def rest(self) -> bool:
+        """Sleep until the next page may be read; False as soon as the source shall stop."""
+        return self._desk.wait(max(0.0, self._free - time.monotonic()) if self._rate else 0)

@@ -12,16 +12,18 @@ from typing import Literal
 from connectors.base import Batch, Cursor, Desk, Finding, Progress, RowChange, Source
 from connectors.database import open_engine
 from connectors.fitting import Misfit
+from connectors.page import Packed, Page, Refused, packed
 from connectors.shape import Shape
+from connectors.sources.ahead import pages
 from connectors.sources.pace import Pace
 from connectors.sources.reconcile import Difference, compare, is_alarming
 from connectors.sources.sql_check import find_problems
 from connectors.sources.sql_config import SqlTableConfig
 from connectors.sources.sql_query import Row, SourceTable
 from connectors.sources.sql_state import State
-from connectors.sources.window import digest
+from connectors.sources.window import digest, digest_of_values
 from schemas.envelope import Cause
-from schemas.errors import HaltError
+from schemas.errors import HaltError, RejectError
 from schemas.text import Text
 
 __all__ = ["SqlTableConfig", "SqlTableSource"]
@@ -115,21 +117,19 @@ class _Reading:
         state = self.state
         if state.last is None:
             self._begin()
-        while True:
+        size = self.config.page_rows
+        for rows in pages(lambda last: self.table.page_by_key(last, size), self.table.key_of, state.last, size, self.pace):
             self._report()
-            rows = self.table.page_by_key(state.last, self.config.page_rows)
-            for row in rows:
-                mark = self.table.mark_of(row)
+            marks, packs = self._marks(rows), self._packs(rows)
+            for row, pack, mark in zip(rows, packs, marks, strict=True):
                 if mark is not None and (state.floor is None or mark >= state.floor):
-                    state.window.note(self._key(row), digest(row), mark)
+                    state.window.note(*self._ids(row, pack, mark), mark)
             state.done += len(rows)
             if rows:
                 state.last = self.table.key_of(rows[-1])
-            if len(rows) < self.config.page_rows:
+            if len(rows) < size:
                 state.phase, state.last = "live", None
-            yield Batch(self._changes("r", rows, "snapshot"), state.cursor())
-            if not self.pace(len(rows)) or state.phase == "live":
-                return
+            yield Batch(self._page("r", "snapshot", rows, marks, packs), state.cursor())
 
     def _begin(self) -> None:
         """From where polling goes on when the snapshot is over: what changes meanwhile lies behind it."""
@@ -147,21 +147,14 @@ class _Reading:
     def _poll(self) -> Iterator[Batch]:
         began, sweeping = time.monotonic(), time.monotonic() >= self._next_sweep
         floor = self._floor(sweeping)
-        after: tuple[int, Row] | None = None
-        moved = False
-        while True:
-            rows = self.table.page_by_mark(floor, after, self.config.page_rows)
-            news = [row for row in rows if self._is_news(row)]
-            if rows:
-                self._raise_high(rows)
-                top = self.table.mark_of(rows[-1])
-                assert top is not None
-                after = (top, self.table.key_of(rows[-1]))
+        moved, size = False, self.config.page_rows
+        for rows in pages(lambda after: self.table.page_by_mark(floor, after, size), self._place, None, size, self.pace):
+            marks, packs = self._marks(rows), self._packs(rows)
+            news = [at for at, mark in enumerate(marks) if self._is_news(rows[at], packs[at], mark)]
+            self._raise_high(marks)
             if news:
                 moved = True
-                yield Batch(self._changes("u", news, "live"), self.state.cursor())
-            if not self.pace(len(rows)) or len(rows) < self.config.page_rows:
-                break
+                yield Batch(self._page("u", "live", rows, marks, packs, news), self.state.cursor())
         self._expire()
         now = time.monotonic()
         if moved:
@@ -190,12 +183,17 @@ class _Reading:
             return None
         return now + self.table.watermark.span(self.config.clock_ahead)
 
-    def _raise_high(self, rows: Sequence[Row]) -> None:
+    def _place(self, row: Row) -> tuple[int, Row]:
+        """Where the page behind this row begins."""
+        mark = self.table.mark_of(row)
+        assert mark is not None
+        return mark, self.table.key_of(row)
+
+    def _raise_high(self, marks: Sequence[int | None]) -> None:
         """To the highest mark of a page that is no clock error."""
         high = self.state.high
         bound: int | None = None
-        for row in reversed(rows):
-            mark = self.table.mark_of(row)
+        for mark in reversed(marks):
             if mark is None or (high is not None and mark <= high):
                 return
             bound = self._bound() if bound is None else bound
@@ -203,8 +201,8 @@ class _Reading:
                 self.state.high = mark
                 return
 
-    def _is_news(self, row: Row) -> bool:
-        key, content, mark = self._key(row), digest(row), self.table.mark_of(row)
+    def _is_news(self, row: Row, pack: Packed, mark: int | None) -> bool:
+        key, content = self._ids(row, pack, mark)
         if self.state.window.holds(key, content):
             return False
         self.state.window.note(key, content, mark or 0)
@@ -242,36 +240,72 @@ class _Reading:
             now = int(time.time() * 1000)
             some = gone[at : at + self.config.page_rows]
             for key in some:
-                self.state.window.forget(digest((key,)), self.state.high or 0)
+                self.state.window.forget(digest(key), self.state.high or 0)
             yield Batch([RowChange("d", None, now, "live", key) for key in some], self.state.cursor())
 
     def _missing(self, keys: Sequence[Row]) -> Iterator[Batch]:
         refused: dict[int, int] = {}
         for at in range(0, len(keys), 1000):
             rows = self.table.rows_of(keys[at : at + 1000])
+            marks, packs = self._marks(rows), self._packs(rows)
             news = []
-            for row in rows:
-                key, content = self._key(row), digest(row)
+            for number, mark in enumerate(marks):
+                key, content = self._ids(rows[number], packs[number], mark)
                 refused[key] = content
                 if self.state.refused.get(key) != content and not self.state.window.holds(key, content):
-                    self.state.window.note(key, content, self.table.mark_of(row) or self.state.high or 0)
-                    news.append(row)
+                    self.state.window.note(key, content, mark or self.state.high or 0)
+                    news.append(number)
             if news:
-                yield Batch(self._changes("r", news, "snapshot"), self.state.cursor())
+                yield Batch(self._page("r", "snapshot", rows, marks, packs, news), self.state.cursor())
         self.state.refuse(refused)
 
     # ---- telling
 
+    def _marks(self, rows: Sequence[Row]) -> list[int | None]:
+        return [self.table.mark_of(row) for row in rows]
+
+    def _packs(self, rows: Sequence[Row]) -> list[Packed]:
+        """The rows in bytes."""
+        packs: list[Packed] = []
+        pack, fields = self.shape.pack, self.table.fields
+        whole, width = fields == self.shape.fields, len(fields)
+        for row in rows:
+            try:
+                if whole:
+                    packs.append(pack(row[:width]))
+                    continue
+            except (Misfit, RejectError):
+                pass
+            packs.append(packed(self.shape, dict(zip(fields, row, strict=False))))
+        return packs
+
+    def _ids(self, row: Row, pack: Packed, mark: int | None) -> tuple[int, int]:
+        """Digests of key and content; the mark is content, so touching a row sends it again."""
+        if isinstance(pack, Refused) or pack[1] is None:
+            return self._key(row), digest_of_values(row)
+        return digest(pack[0]), digest(b"%s %d" % (pack[1], mark or 0))
+
     def _key(self, row: Row) -> int:
         key = self.table.key_of(row)
         try:
-            return digest((self.shape.record_key(key),))
+            return digest(self.shape.record_key(key))
         except Misfit:
-            return digest(key)
+            return digest_of_values(key)
 
-    def _changes(self, op: Literal["r", "u"], rows: Sequence[Row], cause: Cause) -> list[RowChange]:
-        fields, now, at = self.table.fields, int(time.time() * 1000), self.table.moment
-        return [RowChange(op, dict(zip(fields, row, strict=False)), at(row, now), cause) for row in rows]
+    def _page(
+        self,
+        op: Literal["r", "u"],
+        cause: Cause,
+        rows: Sequence[Row],
+        marks: Sequence[int | None],
+        packs: Sequence[Packed],
+        some: Sequence[int] | None = None,
+    ) -> Page:
+        """The rows, or those of them that `some` counts up."""
+        if some is not None and len(some) < len(rows):
+            rows, marks, packs = [rows[at] for at in some], [marks[at] for at in some], [packs[at] for at in some]
+        moments = self.table.moments(marks, int(time.time() * 1000))
+        return Page(op, cause, self.table.fields, rows, moments, packs)
 
     def _report(self) -> None:
         self.desk.report(Progress(self.state.phase, self.state.done, self.state.total, self._findings))

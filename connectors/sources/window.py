@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
 from typing import Any
 
-__all__ = ["Window", "digest", "pack", "unpack"]
+__all__ = ["Window", "digest", "digest_of_values", "pack", "unpack"]
 
 _ENTRIES = 4096
 _PAIR = struct.Struct(">QQ")
@@ -17,9 +17,14 @@ _GONE = 0
 _SEGMENT_BITS = 32
 
 
-def digest(values: tuple[Any, ...]) -> int:
-    """Eight bytes that say whether two tuples of column values are the same, also after a restart."""
-    return int.from_bytes(blake2b(repr(values).encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big") or 1
+def digest(data: bytes) -> int:
+    """Eight bytes that say whether two encoded rows, or two keys, are the same, also after a restart."""
+    return int.from_bytes(blake2b(data, digest_size=8).digest(), "big") or 1
+
+
+def digest_of_values(values: tuple[Any, ...]) -> int:
+    """The same for column values that cannot be encoded."""
+    return digest(repr(values).encode("utf-8", "surrogatepass"))
 
 
 class Window:

@@ -19,7 +19,7 @@ _SHORTEST = 2.0
 _SHARE = 9.0
 
 #: A day of so many tallies is searched for peaks in one go; a larger one by the hour, for memory's sake.
-_AT_ONCE = 500_000
+_AT_ONCE = 50_000
 
 _SCOPES = (("all", "''", "1"), ("dataset", "dataset", "dataset != ''"), ("subscriber", "subscriber", "subscriber != ''"))
 

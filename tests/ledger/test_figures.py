@@ -43,9 +43,9 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Tally]]
     with Store(settings_at(home)) as store, pytest.MonkeyPatch.context() as patch:
         record = recording_into(store)
         record(all_[:100])
-        record(all_[100:101])
+        record(all_[103:])
         patch.setattr("ledger.days._AT_ONCE", 0)
-        record(all_[101:])
+        record(all_[100:103])
     return home, list(flat(all_))
 
 

@@ -10,8 +10,11 @@ from datetime import date
 import pytest
 
 from ledger.client import LedgerClient
+from ledger.days import Days
+from ledger.recorder import Recording
 from ledger.settings import LedgerSettings
 from ledger.store import Store
+from schemas.codec import encode_tallies
 from schemas.errors import RejectError, RetryError
 from schemas.tally import TallyKey
 from tests.ledger.drawn import flat, messages, second
@@ -90,6 +93,19 @@ def test_a_second_process_of_a_home_is_refused_and_told_what_to_do(on_kafka: Led
         first.end(signal.SIGKILL)
         second_.start()
         assert second_.end(signal.SIGINT) == 0
+
+
+def test_books_of_another_kafka_are_not_written_on(on_kafka: LedgerSettings, bus: Bus) -> None:
+    bus.tell(messages(1, 2, [MIDNIGHT]))
+    with Store(on_kafka) as store:
+        recording = Recording(store, Days(store))
+        recording.take(0, 500, encode_tallies("w-1", 1, messages(2, 1, [MIDNIGHT])[0]))
+        recording.flush()
+    with LedgerProcess(on_kafka) as ledger:
+        ledger.start(ready=False)
+        assert ledger.process is not None
+        assert ledger.process.wait(60) == 11
+        assert "SHUTONG_BOOTSTRAP" in ledger.log.read_text()
 
 
 def test_a_port_that_is_taken_ends_it_with_advice(on_kafka: LedgerSettings) -> None:

@@ -120,10 +120,7 @@ class _Routing:
             for cut, ways in outlets.cuts:
                 body = b"".join(cut(row))
                 for number, lane, prefix, passed in ways:
-                    if passed is None:
-                        value = prefix + shared + body
-                    else:
-                        value = b"".join((prefix, start, passed(tail), b"\2", body))
+                    value = prefix + shared + body if passed is None else b"".join((prefix, start, passed(tail), b"\2", body))
                     give((lane, value, key, -1, arrived, None))
                     sizes[number] += len(value)
             if outlets.masked:

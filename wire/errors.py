@@ -53,6 +53,13 @@ _STARTING = {
     KafkaError.UNSTABLE_OFFSET_COMMIT,
 }  # fmt: skip
 
+#: Client and broker disagree about the state of a transaction after a restart, as when a commit was done and its answer
+#: lost. Fatal for that client; whoever begins again with a new one finds what is committed.
+_LOST_TRACK = {
+    KafkaError.INVALID_TXN_STATE, KafkaError.INVALID_PRODUCER_ID_MAPPING, KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER,
+    KafkaError.UNKNOWN_PRODUCER_ID,
+}  # fmt: skip
+
 #: A user made a moment ago may be refused once while the brokers learn of it; three times is no accident.
 _REFUSALS = 3
 _SLICE = 0.5
@@ -199,7 +206,7 @@ def _of_broker(error: KafkaError, subject: str) -> BusError:
             advice=Text("同一标识只能运行一个进程；保留其中一个",
                         "only one process may run under one id; keep one of them"),
         )  # fmt: skip
-    if is_patient(error):
+    if is_patient(error) or error.code() in _LOST_TRACK:
         return RetryError(
             Text(f"Kafka 暂时不能完成请求（{error.name()}）", f"Kafka cannot do this just now ({error.name()})"),
             advice=Text("系统会自动重试；若持续出现，请检查 Kafka 节点",

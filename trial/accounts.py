@@ -50,7 +50,9 @@ class Accounts:
         except RetryError as error:
             problems.add("ledger", str(error.problem))
             return problems, False
-        return problems, books.balanced and books.settled
+        # An hour in which a subscription began is only `partial` to the ledger; here it began before the first record.
+        rows = (*books.datasets, *books.raw, *books.subscriptions)
+        return problems, books.balanced and books.settled and bool(rows) and not any(row.difference for row in rows)
 
     def _sums(self) -> Iterator[LedgerRow]:
         for row in self._client.volume(self._first, self._last(), by=_BY).rows:

@@ -64,7 +64,8 @@ class Bus:
         return {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3]), "SHUTONG_BOOTSTRAP": self.admin.bootstrap,
                 "SHUTONG_PREFIX": self.admin.prefix, "SHUTONG_KAFKA_USER": self.admin.names.user("worker"),
                 "SHUTONG_KAFKA_PASSWORD": PASSWORD.get_secret_value(), "SHUTONG_SECRET": SECRET.decode(),
-                "SHUTONG_HOME": str(self.home), "SHUTONG_HOST": "h", "SHUTONG_SECURITY": "SASL_PLAINTEXT", **more}
+                "SHUTONG_HOME": str(self.home), "SHUTONG_HOST": "h", "SHUTONG_SECURITY": "SASL_PLAINTEXT",
+                "SHUTONG_LANG": "zh", **more}
 
     def start(self, slot: int, **environment: str) -> "subprocess.Popen[bytes]":
         """A worker process; what it says is in `log(slot)`."""

@@ -191,8 +191,12 @@ def _lock(home: Path) -> int:
         raise HaltError(Text(f"{home} 下已有一个总线在运行（进程 {pid}）", f"a bus already runs under {home} (pid {pid})"),
                         advice=Text("先执行 shutong down，或用 --home 换一个目录",
                                     "run shutong down first, or choose another directory with --home")) from None
-    os.truncate(lock, 0)
-    os.write(lock, json.dumps({"pid": os.getpid()}).encode())
+    try:
+        os.truncate(lock, 0)
+        os.write(lock, json.dumps({"pid": os.getpid()}).encode())
+    except OSError:
+        os.close(lock)  # a full disk: the home is nobody's
+        raise
     return lock
 
 

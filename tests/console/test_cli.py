@@ -160,14 +160,18 @@ def test_a_worker_that_nobody_lets_in_needs_a_person(tmp_path: Path) -> None:
     assert "SHUTONG_SECRET_FILE" in done.stderr
 
 
-def test_an_address_that_is_taken_is_said_before_anything_starts(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["ledger", "serve"])
+def test_an_address_that_is_taken_is_said_before_anything_starts(tmp_path: Path, name: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         address = f"127.0.0.1:{other.getsockname()[1]}"
-        bus = LocalBus(tmp_path / "home", lambda name, what: None, serve=address)
+        bus = LocalBus(tmp_path / "home", lambda name, what: None, **{"ledger": "127.0.0.1:0", "serve": "127.0.0.1:0", name: address})
         with bus, pytest.raises(HaltError) as refused:
             bus.take_home()
-    assert address in str(refused.value)
-    assert "SHUTONG_SERVE_ADDRESS" in str(refused.value)
+    assert f"{name} 的地址 {address} 不能用" in refused.value.problem.zh
+    assert f"the address {address} of {name} cannot be had" in refused.value.problem.en
+    assert all(f"SHUTONG_{name.upper()}_ADDRESS" in advice for advice in refused.value.advice)
+    assert "停止占用它的程序" in refused.value.advice.zh
+    assert "stop the program that has it" in refused.value.advice.en
     assert not (tmp_path / "home" / "kafka").exists()
 
 

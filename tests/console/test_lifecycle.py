@@ -13,6 +13,7 @@ from console.machine import running_pid
 from console.supervisor import Program, Supervisor, python
 from streams.transport.exits import FENCED, HALTED
 from tests.console.conftest import Ran, Up, alive
+from trial.kafka import LocalKafka
 
 pytestmark = pytest.mark.kafka
 
@@ -45,6 +46,25 @@ def test_a_killed_supervisor_leaves_nobody_and_the_next_start_goes_on_until_down
     assert (status.code, "no bus runs" in status.err) == (1, True)
     nothing = shutong("--lang", "en", "down", "--home", str(bus.home))
     assert (nothing.code, "no bus runs" in nothing.err) == (0, True)
+
+
+def test_a_killed_broker_and_a_killed_postgresql_are_started_again_where_they_were(tmp_path: Path) -> None:
+    bus = Up(tmp_path / "home", "--workers", "1")
+    try:
+        bus.wait_for("The bus is up")
+        broker, departments = LocalKafka.at(bus.home / "kafka"), next(each for each in bus.family() if each.name() == "postgres")
+        at, port = broker.bootstrap, departments.net_connections()[0].laddr.port
+        broker.kill()
+        departments.kill()
+        bus.wait_for("kafka: ended unexpectedly")
+        bus.wait_for("postgresql: ended unexpectedly")
+        until(lambda: bool(servers := [each for each in bus.family() if each.name() == "postgres" and each.pid != departments.pid
+                                       and each.net_connections()]) and servers[0].net_connections()[0].laddr.port == port)
+        assert broker.running
+        assert broker.bootstrap == at
+        assert bus.process.poll() is None, bus.said()
+    finally:
+        assert bus.interrupt() == 0
 
 
 def test_ctrl_c_while_it_starts_leaves_no_process_and_no_lock(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from connectors.cursors import CURSORS
 from connectors.settings import ConnectSettings
 from connectors.worker import InstanceThread
-from schemas.connector_status import STATUS_PREFIX, ConnectorStatus
+from schemas.connector_status import STATUS_PREFIX
 from schemas.control import ConnectorInstance, Plan
 from schemas.errors import BusError, RetryError
 from wire.compacted import CompactedReader
@@ -35,7 +35,7 @@ class ConnectProcess:
     def __init__(self, settings: ConnectSettings) -> None:
         self._settings = settings
         self._threads: dict[str, InstanceThread] = {}
-        self._told: dict[str, ConnectorStatus] = {}
+        self._told: set[str] = set()
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop`. RetryError: Kafka is not there."""
@@ -47,15 +47,18 @@ class ConnectProcess:
             plan = control.load()
             objects.load()
             next_status = 0.0
+            changed = True
             try:
                 while not stop.is_set():
-                    self._match(plan, self._instances(objects.tables[CONNECTORS]))
+                    if changed:
+                        self._match(plan, self._instances(objects.tables[CONNECTORS]))
                     if time.monotonic() >= next_status:
                         self._tell(publisher)
                         next_status = time.monotonic() + self._settings.connect_status_seconds
                     stop.wait(0.3)
-                    plan = control.poll() or plan
-                    objects.poll()
+                    newer = control.poll()
+                    plan = newer or plan
+                    changed = bool(objects.poll()) or newer is not None
             finally:
                 self._stop_all()
                 self._tell(publisher)
@@ -91,9 +94,9 @@ class ConnectProcess:
         """The status of every instance. Kafka that is away for it stops nothing."""
         for name, thread in self._threads.items():
             publisher.send(CURSORS, f"{STATUS_PREFIX}{name}".encode(), thread.board.read().to_json())
-        for name in self._told.keys() - self._threads.keys():
+        for name in self._told - self._threads.keys():
             publisher.send(CURSORS, f"{STATUS_PREFIX}{name}".encode(), None)
-        self._told = {name: thread.board.read() for name, thread in self._threads.items()}
+        self._told = set(self._threads)
         try:
             publisher.flush(10)
         except RetryError as error:

@@ -76,6 +76,8 @@ class Broker:
     joining: bool = False
     epochs: dict[str, int] = field(default_factory=dict)
     undecided: set[PartitionId] = field(default_factory=set)
+    #: members that are assigned anew without having been told to give up
+    untold: set[str] = field(default_factory=set)
 
     def rebalance(self) -> None:
         """Everybody has to give up what they have and join again."""
@@ -118,6 +120,7 @@ class FakeConsumer:
         self.positions: dict[PartitionId, int] = {}
         self.member = False
         self.during: list[Callable[[], None]] = []
+        self.around_revoke: Callable[[Callable[[], None]], None] = lambda revoke: revoke()
         self.callbacks: dict[str, Any] = {}
 
     def subscribe(self, topics: list[str], **callbacks: Any) -> None:
@@ -179,8 +182,9 @@ class FakeConsumer:
             broker.rebalance()
             broker.join(self.name)
         elif broker.joining and self.name not in broker.rejoined:
-            if self.generation:
-                self.callbacks["on_revoke"](self, [])
+            if self.generation and self.name not in broker.untold:
+                self.around_revoke(lambda: self.callbacks["on_revoke"](self, []))
+            broker.untold.discard(self.name)
             broker.members[self.name] = set()
             broker.join(self.name)
         if not broker.joining and self.generation != broker.generation and self.name in broker.members:
@@ -233,6 +237,7 @@ class RoomyHandover(Handover):
         super().__init__(room)
         self.limit = room
         self.meanwhile: Callable[[], None] | None = None
+        self.generation: Callable[[], int] = lambda: 0
         self.items: list[Opening | Delivery] = []
 
     def __len__(self) -> int:
@@ -242,6 +247,7 @@ class RoomyHandover(Handover):
         self.items.append(item)
 
     def offer(self, item: Delivery, timeout: float) -> bool:
+        assert item.chunk.generation == self.generation(), "what was read before the generation was raised is handed over"
         if len(self.items) >= self.limit:
             if self.meanwhile is not None:
                 self.meanwhile()
@@ -269,8 +275,12 @@ class Worker:
         self.reader = Reader({}, {}, NAMES, self.transaction.positions, self.handover,
                              Chunking(NAMES, self.transaction.sizes), lambda: self.transaction.view, self._settle,
                              make_consumer=lambda config: self.consumer)
-        self._handler = copying(broker)
+        self.handover.generation = lambda: self.transaction.positions.generation
+        self.consumer.around_revoke = self._revoke
+        self._handler = self._of_this_generation(copying(broker))
         self.waits_for: set[int] = set()
+        #: out of the queue and in Faust's hands, not handled yet
+        self.taken: list[Delivery] = []
 
     def read(self) -> None:
         """One pass of the consumer thread."""
@@ -291,23 +301,48 @@ class Worker:
         view = self.transaction.view
         self.transaction.view = replace(view, version=version, work=(version, frozenset()))
 
-    def handle_one(self) -> None:
-        """The loop takes the next thing from the queue."""
+    def take(self) -> None:
+        """The loop takes the next thing from the queue; a chunk then waits in Faust's buffers."""
         if self.handover.items:
             item = self.handover.items.pop(0)
             if isinstance(item, Opening):
                 self.transaction.open(item)
             else:
-                self._run(self._work(item))
+                self.taken.append(item)
+
+    def handle_one(self) -> None:
+        """An agent gets the next chunk, or a partition begins."""
+        if not self.taken:
+            self.take()
+        if self.taken:
+            self._run(self._work(self.taken.pop(0)))
 
     def handle_all(self) -> None:
         """The loop takes all there is."""
-        while self.handover.items:
+        while self.handover.items or self.taken:
             self.handle_one()
 
     async def _work(self, delivery: Delivery) -> None:
         async with self.transaction as work:
             work.handle(delivery, self._handler)
+
+    def _of_this_generation(self, handler: Callable[[Chunk, Any, Memory, int], Handled]) -> Callable[..., Handled]:
+        def handle(chunk: Chunk, *more: Any) -> Handled:
+            assert chunk.generation == self.transaction.positions.generation, "a chunk of an older generation is handled"
+            return handler(chunk, *more)
+
+        return handle
+
+    def _revoke(self, revoke: Callable[[], None]) -> None:
+        """What was handled is committed before its partitions go, if Kafka lets it."""
+        work = self.transaction
+        aborts, hopeless = work.aborts, self.producer.fail or self.producer.refuse
+        revoke()
+        assert hopeless or work.aborts == aborts, "what was handled was given up at a revoke"
+
+    def queued_generations(self) -> set[int]:
+        """Of everything that waits in the queue."""
+        return {item.generation if isinstance(item, Opening) else item.chunk.generation for item in self.handover.items}
 
     def _settle(self, commit: bool) -> int:
         return self._run(self.transaction.settle(commit=commit))

@@ -59,6 +59,19 @@ class AnyOrder(RuleBasedStateMachine):
         if commit:
             self.commit(slot)
 
+    @rule(turns=st.integers(1, 3), rest=st.integers(0, 4))
+    def all_work(self, turns: int, rest: int) -> None:
+        """The group comes to rest, each member gets on, and some of what they handled is left uncommitted."""
+        for turn in range(turns):
+            for slot in SLOTS:
+                self.work(slot, 4 if turn + 1 < turns else rest, turn + 1 < turns)
+
+    @rule(slot=slots, turns=st.integers(1, 3))
+    def read_ahead(self, slot: str, turns: int) -> None:
+        """The queue fills."""
+        for _ in range(turns):
+            self.read(slot)
+
     @rule(slot=slots, what=st.sampled_from(["commit", "abort", "kick", "rebalance", "handle"]))
     def read_while(self, slot: str, what: str) -> None:
         """Something happens in the middle of a read."""
@@ -73,6 +86,12 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(slot=slots)
     def handle(self, slot: str) -> None:
         self._act(slot, lambda worker: worker.handle_one())
+
+    @rule(slot=slots, chunks=st.integers(1, 2))
+    def take(self, slot: str, chunks: int) -> None:
+        """Faust has some chunks in its buffers, where nobody can take them back."""
+        for _ in range(chunks):
+            self._act(slot, lambda worker: worker.take())
 
     @rule(slot=slots)
     def handle_what_kafka_refuses(self, slot: str) -> None:
@@ -114,6 +133,12 @@ class AnyOrder(RuleBasedStateMachine):
     def rebalance(self) -> None:
         self.broker.rebalance()
 
+    @rule(slot=slots)
+    def rebalance_without_a_word(self, slot: str) -> None:
+        """One member is assigned anew before it heard that anything was taken."""
+        self.broker.untold.add(slot)
+        self.broker.rebalance()
+
     @rule(number=st.integers(0, PARTITIONS - 1), known=st.booleans())
     def position_is_undecided(self, number: int, known: bool) -> None:
         (self.broker.undecided.discard if known else self.broker.undecided.add)((LANE, number))
@@ -149,6 +174,11 @@ class AnyOrder(RuleBasedStateMachine):
             assert [at for at, _ in done] == [at for at in log if at < offset]
             versions = [version for _, version in done]
             assert versions == sorted(versions)
+
+    @invariant()
+    def nothing_of_an_older_generation_waits(self) -> None:
+        for worker in self.workers.values():
+            assert worker.queued_generations() <= {worker.transaction.positions.generation}
 
     def teardown(self) -> None:
         """When everything heals, everything arrives."""

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from typing import Any
 
 from connectors.board import Board, remark_of
 from connectors.delivery import SinkRunner
@@ -22,7 +23,7 @@ _WELL = 60.0
 
 
 class InstanceThread:
-    """Runs one instance. `follow` is called often; it starts, restarts or stops the run when something changed."""
+    """Runs one instance. `follow` is called with every change; it starts, restarts or stops the run."""
 
     def __init__(self, settings: ConnectSettings, instance: ConnectorInstance) -> None:
         self.board = Board(instance)
@@ -33,9 +34,8 @@ class InstanceThread:
 
     def follow(self, plan: Plan, instance: ConnectorInstance) -> None:
         """Run what this plan and instance say."""
-        task = None if instance.paused else self._task_of(plan, instance)
-        if instance.paused:
-            self.board.set(state="paused", remarks=())
+        found = self._task_of(plan, instance)
+        task = found if isinstance(found, SourceTask | SinkTask) else None
         if task != self._task:
             self.stop(15)
             self._task = task
@@ -45,6 +45,8 @@ class InstanceThread:
                     target=self._run, args=(task, self._stop), name=instance.id, daemon=True
                 )
                 self._thread.start()
+        if not isinstance(found, SourceTask | SinkTask):
+            self.board.set(**found)  # last: a run that ends has told its own
 
     def ask_to_stop(self) -> None:
         self._stop.set()
@@ -57,14 +59,16 @@ class InstanceThread:
             self._thread = None
             self.board.set(state="stopped")
 
-    def _task_of(self, plan: Plan, instance: ConnectorInstance) -> SourceTask | SinkTask | None:
+    def _task_of(self, plan: Plan, instance: ConnectorInstance) -> SourceTask | SinkTask | dict[str, Any]:
+        """What to run, or what to show because there is nothing to run."""
+        if instance.paused:
+            return {"state": "paused", "remarks": ()}
         try:
             return source_task(plan, instance) if instance.direction == "source" else sink_task(plan, instance)
         except RetryError as error:
-            self.board.set(state="waiting", remarks=(remark_of(error),))
+            return {"state": "waiting", "remarks": (remark_of(error),)}
         except HaltError as error:
-            self.board.set(state="halted", remarks=(remark_of(error),))
-        return None
+            return {"state": "halted", "remarks": (remark_of(error),)}
 
     def _run(self, task: SourceTask | SinkTask, stop: threading.Event) -> None:
         delay = self._settings.connect_retry_seconds

@@ -65,9 +65,15 @@ def _asked(client: LedgerClient, before: LedgerView, look: int) -> LedgerView:
         view = replace(view, peak=client.peaks().top, latency=client.latency(by=("stage",), cause="live").rows)
     if look % _BOOKS == 0:
         view = replace(view, books=client.books())
-    if look % _ARRIVALS == 0:
+    if look % _ARRIVALS == 0 or _first_arrivals(view):
         view = replace(view, last_arrival=_arrivals(client))
     return view
+
+
+def _first_arrivals(view: LedgerView) -> bool:
+    """Whether today's volume names a dataset that was thought never to have given anything."""
+    rows = view.volume.rows if view.volume is not None else ()
+    return any(row.stage == "arrived" and row.dataset and row.dataset not in view.last_arrival for row in rows)
 
 
 def _arrivals(client: LedgerClient) -> dict[str, float]:

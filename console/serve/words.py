@@ -53,7 +53,7 @@ WORDS: dict[str, Text] = {
     "lines_imbalanced": Text("有差额", "differ"),
     "in_flight": Text("在途记录", "records in flight"),
     "recorder": Text("记账落后", "recorder behind"),
-    "hour_chart": Text("最近一小时，条/分", "The last hour, records a minute"),
+    "hour_chart": Text("最近一小时，实时，条/分", "The last hour, live records a minute"),
     "chart_summary": Text("最近一小时交换 {exchange} 条、到达 {arrived} 条、隔离 {quarantined} 条，最高一分钟 {most} 条",
                           "the last hour: {exchange} exchanged, {arrived} arrived, {quarantined} quarantined; at most {most} in a minute"),
     "exchange": Text("交换", "exchanged"),

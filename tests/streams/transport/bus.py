@@ -67,12 +67,12 @@ class Bus:
                 "SHUTONG_HOME": str(self.home), "SHUTONG_HOST": "h", "SHUTONG_SECURITY": "SASL_PLAINTEXT",
                 "SHUTONG_LANG": "zh", **more}
 
-    def start(self, slot: int, **environment: str) -> "subprocess.Popen[bytes]":
-        """A worker process; what it says is in `log(slot)`."""
+    def start(self, slot: int, program: str = "", **environment: str) -> "subprocess.Popen[bytes]":
+        """A worker process, or a program with one of its own; what it says is in `log(slot)`."""
+        command = ["-c", program] if program else ["-m", "streams.worker", "--slot", str(slot)]
         with (self.home / f"worker-{slot}.log").open("ab") as log:
             started = self.workers[slot] = subprocess.Popen(
-                [sys.executable, "-m", "streams.worker", "--slot", str(slot)], env=self.environment(**environment),
-                stdout=log, stderr=log)
+                [sys.executable, *command], env=self.environment(**environment), stdout=log, stderr=log)
         return started
 
     def wait_until_it_runs(self, slot: int, patience: float = 40) -> None:

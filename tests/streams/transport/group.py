@@ -336,7 +336,9 @@ class Worker:
     def _revoke(self, revoke: Callable[[], None]) -> None:
         """What was handled is committed before its partitions go, if Kafka lets it."""
         work = self.transaction
-        aborts, hopeless = work.aborts, self.producer.fail or self.producer.refuse
+        broker = self.consumer.broker
+        late = self.name not in broker.members or work._group != (self.name, broker.generation)
+        aborts, hopeless = work.aborts, late or self.producer.fail or self.producer.refuse
         revoke()
         assert hopeless or work.aborts == aborts, "what was handled was given up at a revoke"
 

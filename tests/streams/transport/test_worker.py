@@ -4,12 +4,25 @@ import time
 
 import pytest
 
-from streams.transport.exits import CLEAN, FENCED, HALTED
+from streams.transport.exits import BROKEN, CLEAN, FENCED, HALTED, STUCK
 from tests.streams.transport.bus import RAW, Bus, person
 from tests.streams.world import city, key_of, resident, value
 from wire.publisher import Publisher, TransactionalPublisher
 
 pytestmark = pytest.mark.kafka
+
+_WITH = """
+import sys, time
+from streams.settings import WorkerSettings
+from streams.worker import run
+
+def handler(chunk, plan, memory, now_ms):
+    {does}
+
+sys.exit(run(WorkerSettings(slot=1, stuck_after=2), clean=handler))
+"""
+STANDS_STILL = _WITH.format(does="time.sleep(600)")
+BREAKS = _WITH.format(does="raise ValueError(chunk.parts[0].records[0])")
 
 
 def test_a_worker_moves_records_says_how_it_is_and_ends_with_its_work_committed(bus: Bus) -> None:
@@ -90,3 +103,21 @@ def test_an_unknown_schema_is_waited_for_and_then_goes_to_quarantine_alone(bus: 
         time.sleep(0.3)
     assert time.monotonic() - sent > 3, "it was waited for"
     assert len(bus.inbox(20)) == 20
+
+
+def test_a_worker_that_stands_still_while_input_waits_ends_as_stuck(bus: Bus) -> None:
+    bus.publish(range(10))
+    worker = bus.start(1, program=STANDS_STILL)
+    assert worker.wait(40) == STUCK, bus.log(1)
+    bus.start(1)
+    assert len(bus.inbox(10)) == 10
+
+
+def test_an_error_nobody_expected_ends_the_worker_as_broken_and_shows_no_value(bus: Bus) -> None:
+    bus.publish(range(10))
+    worker = bus.start(1, program=BREAKS)
+    assert worker.wait(40) == BROKEN, bus.log(1)
+    assert "ValueError at" in bus.log(1)
+    assert person(0) not in bus.log(1)
+    bus.start(1)
+    assert len(bus.inbox(10)) == 10

@@ -91,7 +91,7 @@ class Broker:
             self.generation, self.joining = self.generation + 1, False
             names = sorted(self.members)
             for index, place in enumerate(sorted(self.logs)):
-                self.members[names[(index + self.generation) % len(names)]].add(place)
+                self.members[names[(index + self.generation // 2) % len(names)]].add(place)
 
     def kick(self, name: str) -> None:
         """A member was silent beyond its session."""

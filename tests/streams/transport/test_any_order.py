@@ -133,11 +133,27 @@ class AnyOrder(RuleBasedStateMachine):
     def rebalance(self) -> None:
         self.broker.rebalance()
 
-    @rule(slot=slots)
-    def rebalance_without_a_word(self, slot: str) -> None:
-        """One member is assigned anew before it heard that anything was taken."""
+    @rule(slot=slots, chunks=st.integers(1, 6))
+    def rebalance_without_a_word(self, slot: str, chunks: int) -> None:
+        """One member is assigned anew, with work at hand, before it heard that anything was taken."""
+        self.work(slot, chunks, commit=False)
         self.broker.untold.add(slot)
         self.broker.rebalance()
+        for other in SLOTS:
+            self.read(other)
+        self.all_work(2, 0)
+
+    @rule(slot=slots, handled=st.integers(1, 6), taken=st.integers(1, 2))
+    def abort_with_chunks_in_hand(self, slot: str, handled: int, taken: int) -> None:
+        """What Faust holds meets partitions that were opened anew meanwhile."""
+        self.read_ahead(slot, 3)
+        for _ in range(handled):
+            self.handle(slot)
+        self.take(slot, taken)
+        self.abort(slot)
+        self.read(slot)
+        self.take(slot, PARTITIONS)
+        self.work(slot, 4, commit=True)
 
     @rule(number=st.integers(0, PARTITIONS - 1), known=st.booleans())
     def position_is_undecided(self, number: int, known: bool) -> None:
@@ -200,5 +216,5 @@ class AnyOrder(RuleBasedStateMachine):
 
 
 TestAnyOrder = AnyOrder.TestCase
-TestAnyOrder.settings = settings(max_examples=400, stateful_step_count=50, deadline=None,
+TestAnyOrder.settings = settings(max_examples=300, stateful_step_count=50, deadline=None,
                                  suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])

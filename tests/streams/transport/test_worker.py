@@ -1,12 +1,14 @@
 """The real worker process on real Kafka: how it begins, what it says of itself, and how it ends."""
 
 import time
+from pathlib import Path
 
 import pytest
 
 from streams.transport.exits import BROKEN, CLEAN, FENCED, HALTED, STUCK
 from tests.streams.transport.bus import RAW, Bus, person
 from tests.streams.world import city, key_of, resident, value
+from trial.kafka import LocalKafka
 from wire.publisher import Publisher, TransactionalPublisher
 
 pytestmark = pytest.mark.kafka
@@ -121,3 +123,20 @@ def test_an_error_nobody_expected_ends_the_worker_as_broken_and_shows_no_value(b
     assert person(0) not in bus.log(1)
     bus.start(1)
     assert len(bus.inbox(10)) == 10
+
+
+def test_a_worker_that_starts_before_kafka_goes_on_once_it_appears(tmp_path: Path) -> None:
+    home = tmp_path / "kafka"
+    with LocalKafka(home, die_with_parent=True) as kafka:
+        bus = Bus(kafka, "late.", tmp_path)
+        bus.publish(range(10))
+        port = int(kafka.bootstrap.rpartition(":")[2])
+    try:
+        worker = bus.start(1)
+        time.sleep(3)
+        assert worker.poll() is None
+        with LocalKafka(home, port=port, die_with_parent=True):
+            assert len(bus.inbox(10, patience=40)) == 10
+            assert bus.end(1) == CLEAN
+    finally:
+        bus.stop()

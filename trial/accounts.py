@@ -51,8 +51,9 @@ class Accounts:
             problems.add("ledger", str(error.problem))
             return problems, False
         # An hour in which a subscription began is only `partial` to the ledger; here it began before the first record.
-        rows = (*books.datasets, *books.raw, *books.subscriptions)
-        return problems, books.balanced and books.settled and bool(rows) and not any(row.difference for row in rows)
+        differences = [row.difference for row in books.datasets]
+        differences += [row.difference for row in books.raw] + [row.difference for row in books.subscriptions]
+        return problems, books.balanced and books.settled and bool(differences) and not any(differences)
 
     def _sums(self) -> Iterator[LedgerRow]:
         for row in self._client.volume(self._first, self._last(), by=_BY).rows:

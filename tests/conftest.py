@@ -1,11 +1,25 @@
 """What every test may ask for: the session's real Kafka, and a prefix that is this test's alone."""
 
+import os
 import secrets
 from collections.abc import Iterator
 
 import pytest
 
+from schemas.text import set_language
 from trial.kafka import LocalKafka
+
+#: Tests read what processes say: they speak Chinese here, whatever the machine's language.
+os.environ["SHUTONG_LANG"] = "zh"
+set_language("zh")
+
+
+@pytest.fixture(autouse=True)
+def language_of_the_bus() -> Iterator[None]:
+    """A test may choose another language; the next one does not inherit it, nor do the processes it starts."""
+    yield
+    os.environ["SHUTONG_LANG"] = "zh"
+    set_language("zh")
 
 
 @pytest.fixture(scope="session")

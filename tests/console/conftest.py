@@ -99,9 +99,8 @@ def live_bus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 
 
 @pytest.fixture
-def shutong(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[..., "Ran"]]:
+def shutong(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., "Ran"]:
     """Runs a command of the command line here, as `shutong ...` would: its exit code, what it printed, what it said."""
-    before = text.language()
     for name in [name for name in os.environ if name.startswith("SHUTONG_")]:
         monkeypatch.delenv(name)
 
@@ -113,9 +112,7 @@ def shutong(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
             main(arguments)
         return Ran(ended.value.code or 0, *capfd.readouterr())
 
-    yield run
-    text.set_language(before)
-    os.environ.pop("SHUTONG_LANG", None)
+    return run
 
 
 class Ran:

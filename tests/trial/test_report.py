@@ -3,7 +3,6 @@
 import dataclasses
 import io
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,10 +17,9 @@ RIGHT = Report(published=10, cleaned=8, quarantined=1, duplicates=1, delivered={
 
 
 @pytest.fixture(params=["zh", "en"])
-def language(request: pytest.FixtureRequest) -> Iterator[str]:
+def language(request: pytest.FixtureRequest) -> str:
     set_language(request.param)
-    yield request.param
-    set_language("zh")
+    return str(request.param)
 
 
 def printed(what: object) -> str:
@@ -77,13 +75,10 @@ def test_a_view_on_a_terminal_shows_stages_and_what_is_left() -> None:
     out = Console(file=io.StringIO(), width=100, force_terminal=True)
     assert isinstance(out.file, io.StringIO)
     set_language("en")
-    try:
-        with View(100, out) as view:
-            view.watch(lambda: {"sent": 50, "arrived": 40})
-            view.wait(Text("清洗", "clean"))
-            view.refresh()
-            text = out.file.getvalue()
-    finally:
-        set_language("zh")
+    with View(100, out) as view:
+        view.watch(lambda: {"sent": 50, "arrived": 40})
+        view.wait(Text("清洗", "clean"))
+        view.refresh()
+        text = out.file.getvalue()
     for part in ("sent", "returned up", "waiting for clean"):
         assert part in text

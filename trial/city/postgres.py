@@ -22,10 +22,12 @@ from typing import Self
 
 import psycopg
 from psycopg import sql
+from pydantic import SecretStr
 
 from schemas.errors import HaltError
 from schemas.text import Text
 from trial.kafka.leash import spawn
+from wire.secret import read_secret, write_secret
 
 __all__ = ["LocalPostgres"]
 
@@ -80,7 +82,7 @@ class LocalPostgres:
         lock = os.open(self.home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             self._take(lock, time.monotonic() + (timeout if self._child is not None else 0))
-            self._make()
+            self._make(lock)
             self._launch(lock, timeout)
         except BlockingIOError as error:
             raise HaltError(Text(f"{self.home} 中已有一个 PostgreSQL 在运行", f"a PostgreSQL already runs in {self.home}"),
@@ -120,13 +122,10 @@ class LocalPostgres:
 
     def password(self, user: str) -> str:
         """The password of a user, kept in a file of mode 600 and made when first asked for."""
-        folder = self.home / "secrets"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = folder / f"{user}.password"
+        path = self._secret(user)
         if not path.exists():
-            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(secrets.token_urlsafe(18))
-        return path.read_text()
+            write_secret(path, SecretStr(secrets.token_urlsafe(18)))
+        return read_secret(path).get_secret_value()
 
     def url(self, database: str, user: str | None = None) -> str:
         """An SQLAlchemy address with the password in it: for this process only, never for a file or a log."""
@@ -140,32 +139,37 @@ class LocalPostgres:
     def make_database(self, name: str) -> None:
         """A database owned by a user of the same name, if there is none."""
         with self._connect() as connection:
-            known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone()
-            if known is None:
-                role, word = sql.Identifier(name), sql.Literal(self.password(name))
+            role, word = sql.Identifier(name), sql.Literal(self.password(name))
+            # Each is asked after by itself: whoever was killed between the two finds the first one made.
+            if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,)).fetchone() is None:
                 connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, word))
+            if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone() is None:
                 connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(role, role))
+
+    def _secret(self, user: str) -> Path:
+        return self.home / "secrets" / f"{user}.password"
 
     def _connect(self) -> "psycopg.Connection[tuple[object, ...]]":
         return psycopg.connect(host="127.0.0.1", port=self.port, user=_SUPERUSER, dbname="postgres", autocommit=True,
                                password=self.password(_SUPERUSER), connect_timeout=2)
 
-    def _make(self) -> None:
-        if (self._data / "PG_VERSION").exists():
+    def _make(self, lock: int) -> None:
+        """The cluster, if there is none. It appears whole, by a rename, or not at all: a kill leaves nothing that looks like one."""
+        if self._data.exists():
             return
-        shutil.rmtree(self._data, ignore_errors=True)
-        self._data.mkdir(mode=0o700)
-        word = self._data.with_name("superuser")
-        word.write_text(self.password(_SUPERUSER))
-        for path in (self._data, word):
-            _give(path)
-        command = [_program("initdb"), "-D", str(self._data), "-U", _SUPERUSER, "--encoding=UTF8", "--locale=C",
-                   "--auth=scram-sha-256", f"--pwfile={word}", "--no-sync", "--no-instructions"]
-        done = subprocess.run(_become(command), capture_output=True, text=True, stdin=subprocess.DEVNULL)
-        word.unlink()
+        fresh = self._data.with_name("data.new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(mode=0o700)
+        _give(fresh)
+        self.password(_SUPERUSER)
+        command = [_program("initdb"), "-D", str(fresh), "-U", _SUPERUSER, "--encoding=UTF8", "--locale=C",
+                   "--auth=scram-sha-256", f"--pwfile={self._secret(_SUPERUSER)}", "--no-sync", "--no-instructions"]
+        done = subprocess.run(_become(command), capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                              pass_fds=(lock,))  # should we be killed now, nobody else may begin here before it has ended
         if done.returncode:
             raise HaltError(Text(f"PostgreSQL 初始化失败：{done.stderr[-300:]}", f"initdb failed: {done.stderr[-300:]}"),
                             advice=Text(f"检查 {self.home} 的磁盘空间与权限", f"check space and rights of {self.home}"))
+        fresh.rename(self._data)
 
     @staticmethod
     def _take(lock: int, deadline: float) -> None:

@@ -101,6 +101,7 @@ def test_the_superuser_s_password_is_never_in_a_file_others_can_read(tmp_path: P
     files = dict(line.split(" ", 1)[::-1] for line in seen.read_text().splitlines())
     assert [mode for path, mode in files.items() if Path(path).exists() and word in Path(path).read_text()] == ["600"]
     assert set(files.values()) == {"600"}
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
 
 
 def test_a_role_whose_database_was_never_made_gets_it(server: LocalPostgres) -> None:

@@ -78,7 +78,8 @@ class LocalPostgres:
         """Make the cluster if there is none, start it and wait until it answers: where it was before, else on a free port."""
         if self.running:
             return self
-        self.home.mkdir(parents=True, exist_ok=True)
+        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.home.chmod(0o700)
         lock = os.open(self.home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             self._take(lock, time.monotonic() + (timeout if self._child is not None else 0))

@@ -56,8 +56,8 @@ class RunningCity:
                              workers=2, environment=connect_environment(self.postgres))
 
     def start_kafka(self) -> None:
-        """The broker, in this city's home."""
-        self.bus.start_kafka()
+        """The broker, in this city's home; or the one SHUTONG_BOOTSTRAP names, if no bus lives there."""
+        self.bus.start_kafka(unused=True)
 
     def apply(self) -> Plan:
         """What the city's directory declares, brought to the bus; the plan in force."""

@@ -62,7 +62,8 @@ def up(home: Home = None,
     where = home_directory(home)
     over = _on_signals()
     try:
-        with LocalBus(where, _tell, ledger=_address("ledger"), serve=_address("serve"), workers=workers) as bus:
+        with LocalBus(where, _tell, ledger=_address("ledger"), serve=_address("serve"), workers=workers,
+                      settings=os.environ) as bus:
             _run(bus, where, city, over)
     except KeyboardInterrupt:
         print_note(Text("已停止", "stopped"))

@@ -196,7 +196,7 @@ def standing() -> Iterator[Serving]:
 def running(settings: ServeSettings) -> Iterator[Board]:
     """All of serve, threads and server, in this process."""
     board = Board(settings)
-    board.kafka.offsets_every, board.ledger.pace = 0.5, (0.5, 0.5)
+    board.kafka.offsets_every, board.ledger.pace, board.quarantine.beginnings_every = 0.5, (0.5, 0.5), 0.5
     board.start()
     server = serving(settings, board)
     try:

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient
 from pydantic import SecretStr
 
 from console.serve.settings import ServeSettings
@@ -91,6 +92,12 @@ class City:
         consumer = Consumer(self.admin.consumer_config("worker"))
         consumer.commit(offsets=[TopicPartition(self.admin.names.topic(lane), partition, offset)], asynchronous=False)
         consumer.close()
+
+
+    def delete(self, lane: str, before: int) -> None:
+        """What retention does: the records of partition 0 below an offset are gone."""
+        admin, part = AdminClient(self.admin.client()), TopicPartition(self.admin.names.topic(lane), 0, before)
+        admin.delete_records([part])[part].result(20)
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +183,8 @@ def test_status_lag_and_quarantine_are_those_on_kafka(city: City) -> None:
         assert [(each["reason"], each["records"]) for each in reasons] == [("key_mismatch", 4), ("id_check", 1)]
         city.say("dead.health", "raw.health/0/1", None)
         eventually(lambda: ask.snapshot()["letters"] == 3)
+        city.delete("dead.health", 3)
+        eventually(lambda: ask.snapshot()["letters"] == 1)
         for path in ("/snapshot", "/metrics", "/"):
             assert PERSONAL not in ask.http.get(path).text
 

@@ -48,6 +48,7 @@ class KafkaWatch(Watcher[KafkaView]):
         self._settings = settings
         self._history = EndHistory()
         self._committed: dict[tuple[str, int], int] = {}
+        self._orphaned: set[str] = set()
         self._asked = 0.0
 
     def watch(self) -> None:
@@ -80,13 +81,15 @@ class KafkaWatch(Watcher[KafkaView]):
                  if lane.startswith(("raw.", "clean.", "clean-log."))}  # fmt: skip
         told = told_by_workers(worker for worker in workers if now - worker.updated / 1000 <= SILENT_AFTER)
         orphaned = uncovered(lanes, told)
-        if now - self._asked >= self.offsets_every:
+        # Of a lane that a worker has only now left no commit is known, or one of an earlier time: it is asked for at once.
+        if now - self._asked >= self.offsets_every or set(orphaned) - self._orphaned:
             # Asking after the plan's lane too: this is how we notice that Kafka is away; a reader only hears nothing.
             places = [(PLAN, 0), *((lane, number) for lane, count in lanes.items() for number in range(count))]
             self._history.note(cluster.ends(places, committed=True), now)
             if orphaned:
                 self._committed = {place: commit.offset for place, commit in cluster.committed("worker", orphaned).items()}
             self._asked = now
+        self._orphaned = set(orphaned)
         known = self._history.behind(orphaned, self._committed, now)
         return tuple(known.get(lane) or told[lane] for lane in sorted(lanes))
 

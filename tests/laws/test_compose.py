@@ -29,6 +29,12 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
 
+#: The scripts a service runs that are not the image's own.
+SCRIPTS = {"kafka": ("deploy/kafka/start.sh", "deploy/kafka/alive.sh"), "postgres": ("deploy/postgres/departments.sh",),
+           "apply": ("deploy/apply.sh",)}
+#: What the images' own programs read.
+OF_THE_IMAGE = {"kafka": {"KAFKA_HEAP_OPTS", "LOG_DIR"}, "postgres": {"POSTGRES_PASSWORD", "POSTGRES_INITDB_ARGS"}, "apply": set[str]()}
+
 #: Read by the language of every process, not by a settings model.
 EVERYWHERE = {"SHUTONG_LANG"}
 _VARIABLE = re.compile(r"\$\{([A-Z_]+)(?::([?-])([^}]*))?\}")
@@ -41,6 +47,20 @@ def filled(text: str) -> str:
 
 def environment(service: str) -> dict[str, str]:
     return {name: filled(str(value)) for name, value in SERVICES[service]["environment"].items()}
+
+
+def read_by(service: str) -> tuple[set[str], set[str]]:
+    """The variables that the scripts of a service cannot do without, and those they have a default for."""
+    text = "\n".join(line for script in SCRIPTS[service] for line in (ROOT / script).read_text(encoding="utf-8").splitlines()
+                     if not line.lstrip().startswith("#"))
+    optional = set(re.findall(r"\$\{([A-Z][A-Z_]*):?-", text))
+    named = set(re.findall(r"\$\{?([A-Z][A-Z_]*)", text)) | set(re.findall(r"\b([A-Z][A-Z_]*_PASSWORD)\b", text))
+    if "%s_PASSWORD" in text:  # of each role of a list
+        bureau = " ".join(re.findall(r'^bureau="([a-z ]+)"$', text, re.MULTILINE))
+        roles = " ".join(re.findall(r"^ *for \w+ in ([a-z $]+); do$", text, re.MULTILINE)).replace("$bureau", bureau)
+        assert roles
+        named |= {f"{role.upper()}_PASSWORD" for role in roles.split()}
+    return named - optional, optional
 
 
 def options(command: str) -> set[str]:
@@ -96,6 +116,27 @@ def test_a_process_finds_its_settings_in_order(service: str, monkeypatch: pytest
         assert settings.password() == "a-secret"
         server = environment("clickhouse")
         assert settings.clickhouse == f"http://{server['CLICKHOUSE_USER']}@clickhouse:8123/{server['CLICKHOUSE_DB']}"
+
+
+@pytest.mark.parametrize("service", sorted(SCRIPTS))
+def test_a_script_finds_every_variable_it_reads_and_no_other_is_given(service: str) -> None:
+    image = set(re.findall(r"^(?:ENV| {4}) ?(\w+)=", DOCKERFILE, re.MULTILINE)) if service in OURS else set[str]()
+    needed, optional = read_by(service)
+    assert {f"{role.upper()}_PASSWORD" for role in PROCESSES} <= needed or service == "postgres"
+    given = {name for name in environment(service) if service not in OURS or not name.startswith("SHUTONG_")}
+    assert needed <= given | image
+    assert given <= needed | optional | OF_THE_IMAGE[service]
+    published = {found[1] for port in SERVICES[service].get("ports", ()) for found in _VARIABLE.finditer(port)}
+    assert published <= given, "it tells clients the port they come in by"
+
+
+def test_a_user_has_one_password_wherever_it_is_given() -> None:
+    for service, given in ((name, each["environment"]) for name, each in SERVICES.items()):
+        for name, value in given.items():
+            if name.endswith("PASSWORD"):
+                own = name.removeprefix("SHUTONG_")
+                whose = f"{given['SHUTONG_KAFKA_USER'].upper()}_PASSWORD" if own == "KAFKA_PASSWORD" else own
+                assert _VARIABLE.findall(value)[0][0] == whose, (service, name)
 
 
 def test_connect_gets_what_the_connectors_of_the_city_ask_for() -> None:

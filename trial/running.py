@@ -4,7 +4,6 @@ import fcntl
 import os
 import shutil
 import signal
-import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ from trial.city.home import connect_environment, mend_departments, start_departm
 from trial.city.luan import DIRECTORY
 from trial.city.postgres import LocalPostgres
 from trial.kafka import LocalKafka
+from trial.kafka.ports import draw_port
 from wire.control import ControlReader
 from wire.secret import read_secret
 from wire.settings import KafkaSettings
@@ -52,7 +52,7 @@ class RunningCity:
         self._empty()
         self._told("postgresql", Text("正在启动部门的 PostgreSQL", "starting the departments' PostgreSQL"))
         start_departments(self.postgres)
-        self._bus = LocalBus(self.home, self._told, ledger=f"127.0.0.1:{_free_port()}", serve=f"127.0.0.1:{_free_port()}",
+        self._bus = LocalBus(self.home, self._told, ledger=f"127.0.0.1:{draw_port()}", serve=f"127.0.0.1:{draw_port()}",
                              workers=2, environment=connect_environment(self.postgres))
 
     def start_kafka(self) -> None:
@@ -131,10 +131,3 @@ class RunningCity:
                 shutil.rmtree(path, ignore_errors=True)
             elif path != mark:
                 path.unlink()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

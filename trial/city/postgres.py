@@ -8,10 +8,8 @@ import fcntl
 import importlib.util
 import os
 import pwd
-import random
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -27,6 +25,7 @@ from pydantic import SecretStr
 from schemas.errors import HaltError
 from schemas.text import Text
 from trial.kafka.leash import spawn
+from trial.kafka.ports import draw_port, is_free
 from wire.secret import read_secret, write_secret
 
 __all__ = ["LocalPostgres"]
@@ -38,8 +37,6 @@ _SETTINGS = {"listen_addresses": "127.0.0.1", "fsync": "off", "synchronous_commi
              "shared_buffers": "64MB", "max_connections": "40", "max_wal_size": "512MB", "wal_level": "logical",
              "autovacuum_naptime": "15s", "logging_collector": "off", "log_min_messages": "warning",
              "log_min_error_statement": "panic", "log_parameter_max_length_on_error": "0", "jit": "off"}
-# Below the range systems give to outgoing connections: one of those could take a port while its server restarts.
-_PORTS = range(20000, 32000)
 # setuid clears the death signal and the capabilities: both are set again before the program takes over.
 _BECOME = """
 import ctypes, os, signal, sys
@@ -185,8 +182,8 @@ class LocalPostgres:
 
     def _launch(self, lock: int, timeout: float) -> None:
         (self._data / "postmaster.pid").unlink(missing_ok=True)  # the lock says that nobody runs here
-        while not self.port or (self._child is None and not _free(self.port)):
-            self.port = random.choice(_PORTS)
+        if not self.port or (self._child is None and not is_free(self.port)):
+            self.port = draw_port()
         settings = _SETTINGS | {"port": str(self.port), "unix_socket_directories": ""}
         command = [_program("postgres"), "-D", str(self._data), *(f"--{key}={value}" for key, value in settings.items())]
         with (self.home / "log").open("ab") as log:
@@ -216,16 +213,6 @@ def _become(command: list[str]) -> list[str]:
         return command
     account = pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
     return [sys.executable, "-I", "-S", "-c", _BECOME, str(os.getpid()), str(account.pw_uid), str(account.pw_gid), *command]
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
 
 
 def _give(path: Path) -> None:

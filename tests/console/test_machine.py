@@ -19,10 +19,10 @@ from console.serve.settings import ServeSettings
 from ledger.settings import LedgerSettings
 from schemas.errors import HaltError
 from streams.settings import WorkerSettings
-from tests.console.conftest import free_port
 from trial.city.luan import DIRECTORY
 from trial.kafka import LocalKafka
 from trial.kafka.home import Home, Running
+from trial.kafka.ports import draw_port
 from wire.admin import BUS_LANES, Provisioner
 from wire.control import ControlWriter
 from wire.probe import answers
@@ -37,7 +37,7 @@ ROLES = {"worker": WorkerSettings, "connect": ConnectSettings, "ledger": LedgerS
 def bus(tmp_path: Path) -> Bus:
     """A bus of this test's home, as `up` makes one: the settings of the shell go to the processes that know them."""
     def make(home: str = "home", **more: object) -> LocalBus:
-        addresses = {"ledger": f"127.0.0.1:{free_port()}", "serve": f"127.0.0.1:{free_port()}"}
+        addresses = {"ledger": f"127.0.0.1:{draw_port()}", "serve": f"127.0.0.1:{draw_port()}"}
         return LocalBus(tmp_path / home, lambda name, what: None, **addresses, **{"settings": os.environ, **more})  # type: ignore[arg-type]
     return make
 

@@ -23,6 +23,7 @@ from trial.city.luan import DIRECTORY
 from trial.kafka import LocalKafka
 from trial.kafka.home import Home, Running
 from trial.kafka.ports import draw_port
+from trial.running import RunningCity
 from wire.admin import BUS_LANES, Provisioner
 from wire.control import ControlWriter
 from wire.probe import answers
@@ -208,8 +209,13 @@ def test_a_kafka_that_is_elsewhere_is_no_place_for_a_rehearsal_once_a_bus_lives_
         still.start_kafka(unused=True)
         with ControlWriter(still.admin) as writer:
             writer.write(lanes={})
-    with bus("rehearsal") as rehearsal, pytest.raises(HaltError) as refused:
-        rehearsal.start_kafka(unused=True)
+    city = RunningCity(tmp_path / "rehearsal", lambda name, what: None)
+    try:
+        city.start_departments()
+        with pytest.raises(HaltError) as refused:
+            city.start_kafka()
+    finally:
+        city.stop()
     assert kafka.bootstrap in refused.value.problem.zh
     assert "SHUTONG_BOOTSTRAP" in refused.value.advice.en
     with bus("lost") as lost, pytest.raises(HaltError, match=r"hmac\.secret"):

@@ -43,9 +43,9 @@ class NotAcknowledged(RetryError):
 class _Writer:
     """What both publishers share: the client, the check of a record's size, the wait for room in the client's queue."""
 
-    def __init__(self, settings: KafkaSettings, config: Config) -> None:
+    def __init__(self, settings: KafkaSettings, config: Config, owner: str = "") -> None:
         self._names = settings.names
-        self._watch = Watch(settings)
+        self._watch = Watch(settings, owner)
         #: The topic of each lane used so far, and how large a record may be there.
         self._lanes: dict[str, tuple[str, int]] = {}
         self._producer = Producer(config | {"error_cb": self._watch})
@@ -141,7 +141,8 @@ class TransactionalPublisher(_Writer):
     def __init__(self, settings: KafkaSettings, transactional_id: str, *, timeout: float = 30, told: bool = False,
                  **more: Any) -> None:  # fmt: skip
         config = settings.transactional_config(transactional_id, **more)
-        super().__init__(settings, config | {"on_delivery": self._note, "delivery.report.only.error": not told})
+        super().__init__(settings, config | {"on_delivery": self._note, "delivery.report.only.error": not told},
+                         transactional_id)  # fmt: skip
         self.id = transactional_id
         self._ends: dict[tuple[str | None, int | None], int | None] = {}
         self._timeout = timeout

@@ -16,7 +16,7 @@ from schemas.errors import BusError, HaltError, RetryError
 from schemas.text import Text
 from wire.settings import KafkaSettings
 
-__all__ = ["Watch", "is_fenced", "is_moving", "is_patient"]
+__all__ = ["Fenced", "Watch", "is_fenced", "is_moving", "is_patient"]
 
 T = TypeVar("T")
 
@@ -67,6 +67,10 @@ _REFUSALS = 3
 #: A client that is refused knocks again within a second; what is further apart than this belongs to different troubles.
 _RUNNING = 10.0
 _SLICE = 0.5
+
+
+class Fenced(HaltError):
+    """Our transactional id is no longer ours."""
 
 
 class Watch:
@@ -211,7 +215,7 @@ def _of_topic(code: int, subject: str) -> BusError | None:
 
 def _of_broker(error: KafkaError, subject: str) -> BusError:
     if is_fenced(error):
-        return HaltError(
+        return Fenced(
             Text(f"另一个进程接管了事务标识 {subject}，本进程已被隔离",
                  f"another process took over the transactional id {subject}: this one is fenced"),
             advice=Text("同一标识只能运行一个进程；保留其中一个",

@@ -3,7 +3,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from schemas.errors import HaltError, RetryError
 from wire import errors
-from wire.errors import Watch, is_fenced, is_moving, is_patient
+from wire.errors import Fenced, Watch, is_fenced, is_moving, is_patient
 from wire.settings import KafkaSettings
 
 SETTINGS = KafkaSettings(bootstrap="kafka:9092", kafka_user="worker", security="SASL_SSL")
@@ -49,8 +49,8 @@ MEANINGS = [
     ("_UNKNOWN_PARTITION", RetryError, "no lane a.b"),
     ("MSG_SIZE_TOO_LARGE", HaltError, "too large for lane a.b"), ("RECORD_LIST_TOO_LARGE", HaltError, "too large for lane a.b"),
     ("_AUTO_OFFSET_RESET", HaltError, "no longer on lane a.b"), ("OFFSET_OUT_OF_RANGE", HaltError, "no longer on lane a.b"),
-    ("_FENCED", HaltError, "id a.b: this one is fenced"), ("PRODUCER_FENCED", HaltError, "id a.b: this one is fenced"),
-    ("INVALID_PRODUCER_EPOCH", HaltError, "id a.b: this one is fenced"),
+    ("_FENCED", Fenced, "id a.b: this one is fenced"), ("PRODUCER_FENCED", Fenced, "id a.b: this one is fenced"),
+    ("INVALID_PRODUCER_EPOCH", Fenced, "id a.b: this one is fenced"),
     ("NOT_LEADER_FOR_PARTITION", RetryError, "just now"), ("LEADER_NOT_AVAILABLE", RetryError, "just now"),
     ("FENCED_LEADER_EPOCH", RetryError, "just now"), ("UNKNOWN_LEADER_EPOCH", RetryError, "just now"),
     ("OFFSET_NOT_AVAILABLE", RetryError, "just now"), ("COORDINATOR_LOAD_IN_PROGRESS", RetryError, "just now"),

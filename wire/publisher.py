@@ -30,9 +30,12 @@ _OPEN = Text("上一个事务没有提交，也未能中止", "the transaction b
 
 
 class NotAcknowledged(RetryError):
-    """Some records of a flush are not known to lie on Kafka. `indices` counts the sends since the last flush from 0."""
+    """Some records of a flush are not known to lie on Kafka. `indices` counts the sends since the last flush from 0.
 
-    def __init__(self, indices: tuple[int, ...], sent: int) -> None:
+    `why` is what a log should say where nothing is to be sent again, as of a status that the next one makes good.
+    """
+
+    def __init__(self, indices: tuple[int, ...], sent: int, why: BusError) -> None:
         super().__init__(
             Text(f"{sent} 条记录中有 {len(indices)} 条未得到 Kafka 确认",
                  f"{len(indices)} of {sent} records were not acknowledged by Kafka"),
@@ -40,6 +43,7 @@ class NotAcknowledged(RetryError):
                         "send these again with the same stream, epoch and seq"),
         )  # fmt: skip
         self.indices = indices
+        self.why = why
 
 
 class Unfinished(RetryError):
@@ -130,7 +134,7 @@ class Publisher(_Writer):
             worst = self._watch.explain(next(iter(failed.values())))
             if isinstance(worst, HaltError):
                 raise worst
-            raise NotAcknowledged(tuple(sorted(failed)), sent)
+            raise NotAcknowledged(tuple(sorted(failed)), sent, worst)
         self._watch.check()
         return sent
 

@@ -1,7 +1,8 @@
 """What Kafka answers, as the bus's errors: RetryError when the world is not ready, HaltError when a person is needed.
 
 A client that may not log in only ever says "timed out" to its caller; the reason comes by the side door (`error_cb`).
-So each client of this room has a `Watch` there, which turns both together into one clear sentence.
+So each client of this room has a `Watch` there, which turns both together into one clear sentence. A client whose calls
+do not fail when Kafka is away, since there may be nothing to read, has one that is `aloud`: it logs the outage.
 """
 
 import time
@@ -14,6 +15,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from schemas.errors import BusError, HaltError, RetryError
 from schemas.text import Text
+from wire.outage import AWAY, Outage
 from wire.settings import KafkaSettings
 
 __all__ = ["Fenced", "Watch", "is_fenced", "is_moving", "is_patient"]
@@ -76,8 +78,9 @@ class Fenced(HaltError):
 class Watch:
     """Stands at one client's side door (`error_cb`) and explains what its calls fail with. `owner`: its transactional id."""
 
-    def __init__(self, settings: KafkaSettings, owner: str = "") -> None:
+    def __init__(self, settings: KafkaSettings, owner: str = "", *, aloud: bool = False) -> None:
         self._settings = settings
+        self._outage = Outage(settings.bootstrap) if aloud else None
         self._owner = owner
         self._refusals: deque[float] = deque(maxlen=_REFUSALS)
         self._fatal: KafkaError | None = None
@@ -85,6 +88,8 @@ class Watch:
     def __call__(self, error: KafkaError) -> None:
         if error.code() in _LOGIN:
             self._refusals.append(time.monotonic())
+        if self._outage is not None and error.code() in AWAY:
+            self._outage.hear(error)
         if error.fatal() or error.code() in _RIGHTS:
             self._fatal = error
 

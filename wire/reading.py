@@ -42,7 +42,7 @@ class LaneReader:
 
     def __init__(self, settings: KafkaSettings, lanes: Iterable[str], start: Start = "beginning", **more: Any) -> None:
         self._cluster = Cluster(settings)
-        self._watch = Watch(settings)
+        self._watch = Watch(settings, aloud=True)
         self._lane = {settings.names.topic(lane): lane for lane in lanes}
         places = self._cluster.places(self._lane.values())
         # Asked for as numbers: the client takes half a second to look up "the beginning" by itself.
@@ -71,7 +71,10 @@ class LaneReader:
         return dict(self._next)
 
     def batch(self, timeout: float = 1.0, limit: int = _MANY) -> list[Record]:
-        """What has arrived, at most `limit` records, in order per partition; [] after `timeout`, or sooner at an end."""
+        """What has arrived, at most `limit` records, in order per partition; [] after `timeout`, or sooner at an end.
+
+        Kafka that is away is no error here, but it is logged: the reader goes on by itself when it is back.
+        """
         if self._broken is not None:
             broken, self._broken = self._broken, None
             raise broken
@@ -130,6 +133,7 @@ class LaneReader:
         return records
 
     def _stuck(self, goal: Mapping[Place, int]) -> RetryError:
+        self.ends()  # raises what is wrong when it is Kafka itself
         late = ", ".join(sorted({lane for (lane, number), end in goal.items() if self._next[lane, number] < end}))
         return RetryError(
             Text(f"通道 {late} 末尾的事务一直没有结束", f"a transaction at the end of {late} does not end"),

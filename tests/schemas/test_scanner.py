@@ -1,5 +1,6 @@
 """The scanner against fastavro: the same events, the same refusals, the same bytes back."""
 
+import contextlib
 import datetime as dt
 import json
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from schemas.codec import EventCodec, EventScanner, stamp, stream_prefix
+from schemas.codec.peek import op_and_source
 from schemas.contract import event_schema
 from schemas.datasets import standard_dataset
 from schemas.envelope import Event, Meta
@@ -172,3 +174,32 @@ def test_a_schema_without_before_has_none() -> None:
     codec, scanner = EventCodec(json.dumps(schema), 1), EventScanner(json.dumps(schema), 1)
     value = codec.encode(Event(META, dict(standard_dataset("resident").examples[0])))
     assert told(scanner, value) == codec.decode(value)
+
+
+class Watched(bytes):
+    """Bytes that count how often one of them is asked for."""
+
+    asked = 0
+
+    def __getitem__(self, at: Any) -> Any:
+        self.asked += not isinstance(at, slice)
+        return super().__getitem__(at)
+
+
+@pytest.mark.parametrize("seq", [1, 1 << 40])
+def test_no_number_is_read_beyond_ten_bytes_however_long_it_goes_on(seq: int) -> None:
+    fields = [{"name": f"f{number}", "type": {**kind, "name": f"N{number}"} if "symbols" in kind else kind}
+              for number, (kind, _) in enumerate(SHAPES[name] for name in PLAIN)]
+    text = event_schema("test.thing", json.dumps({"type": "record", "name": "T", "fields": fields}))
+    row = dict(zip((part["name"] for part in fields), PLAIN.values(), strict=True))
+    value, scanner = EventCodec(text, 1).encode(Event(META._replace(seq=seq), row)), EventScanner(text, 1)
+    most = Watched(value)
+    scanner.scan(most)
+    for spot in range(5, len(value)):
+        bad = Watched(value[:spot] + b"\xff" * 1000)
+        with pytest.raises(RejectError):
+            scanner.scan(bad)
+        assert bad.asked <= most.asked + 20, spot
+        with contextlib.suppress(RejectError):
+            op_and_source(peeked := Watched(bad))
+        assert peeked.asked <= 60

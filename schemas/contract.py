@@ -13,6 +13,7 @@ from schemas.delivery import check_subscription as _check_compiled
 from schemas.errors import RejectError
 from schemas.names import avro_name
 from schemas.rules import check_rules
+from schemas.shape import check_shape
 from schemas.text import Text
 
 __all__ = ["Delivery", "check_dataset", "check_subscription", "compile_subscription", "event_schema", "event_subject",
@@ -72,7 +73,7 @@ def check_dataset(dataset: Dataset) -> list[Text]:
         scanner = EventScanner(event_schema(dataset.id, dataset.row_schema), dataset.event_schema)
     except RejectError as error:
         return [error.problem]
-    problems = []
+    problems = check_shape(dataset.row_schema)
     if not dataset.key:
         problems.append(Text("没有主键字段", "no key field is named"))
     if not dataset.id.startswith(f"{dataset.provider}."):

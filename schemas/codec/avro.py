@@ -14,12 +14,13 @@ from schemas.codec.frame import undecodable
 from schemas.errors import RejectError
 from schemas.text import Text
 
-__all__ = ["Avro", "Json", "inlined", "parsed"]
+__all__ = ["PRIMITIVE", "Avro", "Json", "inlined", "parsed"]
 
 #: A schema as JSON has it: a name, a list of branches, or an object.
 Json = Any
 
-_PRIMITIVE = {"null", "boolean", "int", "long", "float", "double", "bytes", "string"}
+#: The types that have no name of their own.
+PRIMITIVE = {"null", "boolean", "int", "long", "float", "double", "bytes", "string"}
 
 
 def parsed(schema: Json) -> Json:
@@ -37,7 +38,7 @@ def inlined(schema: Json, named: dict[str, Json]) -> Json:
 
     def walk(node: Json) -> Json:
         if isinstance(node, str):
-            if node in _PRIMITIVE or node in given or node not in named:
+            if node in PRIMITIVE or node in given or node not in named:
                 return node
             node = named[node]
         if isinstance(node, list):
@@ -116,7 +117,7 @@ class Avro:
 def _json(text: str) -> Json:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise RejectError("schema_invalid", Text("模式不是 JSON", "the schema is not JSON"),
                           advice=Text("检查 .avsc 文件", "correct the .avsc file")) from None
 

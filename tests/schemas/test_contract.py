@@ -109,3 +109,49 @@ def test_a_key_field_is_of_a_type_with_one_spelling(kind: Any, good: bool) -> No
     row = json.dumps({"type": "record", "name": "R", "fields": [{"name": "k", "type": kind}]})
     dataset = Dataset(id="a.r", title="r", provider="a", key=("k",), row_schema=row, event_schema=1)
     assert (check_dataset(dataset) == []) == good
+
+
+def of(*fields: Any) -> Dataset:
+    row = json.dumps({"type": "record", "name": "R", "fields": [{"name": "k", "type": "string"}, *fields]})
+    return Dataset(id="a.r", title="r", provider="a", key=("k",), row_schema=row, event_schema=1)
+
+
+def nothing(size: int = 0) -> dict[str, Any]:
+    return {"type": "fixed", "name": "F", "size": size}
+
+
+def within(kind: Any) -> dict[str, Any]:
+    return {"type": "record", "name": "In", "fields": [{"name": "x", "type": kind}]}
+
+
+@pytest.mark.parametrize(("field", "told"), [
+    ({"name": "姓名", "type": "string"}, "field name 姓名 is not made of ASCII"),
+    ({"name": "a" * 129, "type": "string"}, "or is longer than 128"),
+    ({"name": "k", "type": "int"}, "field k is there twice"),
+    ({"name": "f", "type": within("string") | {"name": "表"}}, "type name 表 of field f"),
+    ({"name": "f", "type": {"type": "array", "items": within("string") | {"fields": [{"name": "项", "type": "int"}]}}}, "field name f.项"),
+    ({"name": "f", "type": ["null", "R"]}, "type R of field f contains itself"),
+    ({"name": "f", "type": ["null", within(["null", "In"])]}, "type In of field f.x contains itself"),
+    ({"name": "f", "type": {"type": "map", "values": within({"type": "array", "items": "In"})}}, "type In of field f.x contains itself"),
+    ({"name": "f", "type": {"type": "array", "items": "null"}}, "array in field f take no bytes"),
+    ({"name": "f", "type": {"type": "array", "items": {"type": "null"}}}, "array in field f take no bytes"),
+    ({"name": "f", "type": {"type": "array", "items": within("null")}}, "array in field f take no bytes"),
+    ({"name": "f", "type": within({"type": "array", "items": nothing()})}, "array in field f.x take no bytes"),
+    ({"name": "f", "type": ["null", "null"]}, "union of field f"), ({"name": "f", "type": []}, "union of field f"),
+    ({"name": "f", "type": ["null", ["string"]]}, "union of field f"),
+    ({"name": "f", "type": ["string", {"type": "string"}]}, "union of field f"),
+])
+def test_a_row_of_a_shape_that_no_worker_or_receiver_could_take_is_refused_by_field(field: Any, told: str) -> None:
+    (problem,) = check_dataset(of(field))
+    assert told in problem.en
+
+
+@pytest.mark.parametrize("kind", [{"type": "array", "items": ["null", "string"]}, {"type": "array", "items": nothing(1)},
+                                  {"type": "map", "values": "null"}, within(["null", "string", within("int") | {"name": "Deep"}]),
+                                  within({"type": "array", "items": {"type": "array", "items": "boolean"}})])
+def test_a_row_with_bounded_parts_is_taken(kind: Any) -> None:
+    assert check_dataset(of({"name": "f", "type": kind})) == []
+
+
+def test_a_schema_nested_beyond_reading_is_none() -> None:
+    assert check_dataset(of().model_copy(update={"row_schema": '{"a":' * 100_000}))

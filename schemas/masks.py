@@ -22,6 +22,8 @@ __all__ = ["Blind", "check_mask", "compile_mask"]
 #: field and the Kafka key are one text, and there may be hundreds of masked fields.
 _REMEMBERED = 2_000
 _KNOWN = 100
+#: The longest slice or text that is remembered, in bytes.
+_LONGEST = 256
 
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _SHANGHAI = dt.timedelta(hours=8)
@@ -56,9 +58,11 @@ class Blind:
         inner.update(text)
         outer = self._outer.copy()
         outer.update(inner.digest())
-        if len(self._known) >= _KNOWN:
-            self._known.clear()
-        known = self._known[text] = outer.hexdigest().encode()
+        known = outer.hexdigest().encode()
+        if len(text) <= _LONGEST:
+            if len(self._known) >= _KNOWN:
+                self._known.clear()
+            self._known[text] = known
         return known
 
 
@@ -69,9 +73,11 @@ class _Remembered(dict[bytes, bytes]):
         self._work = work
 
     def __missing__(self, piece: bytes) -> bytes:
-        if len(self) >= _REMEMBERED:
-            self.clear()
-        masked = self[piece] = self._work(piece)
+        masked = self._work(piece)
+        if len(piece) <= _LONGEST:
+            if len(self) >= _REMEMBERED:
+                self.clear()
+            self[piece] = masked
         return masked
 
 

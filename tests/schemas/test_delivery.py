@@ -183,6 +183,23 @@ def test_memory_of_masked_values_begins_anew_and_says_the_same(monkeypatch: pyte
         assert event.row == {"f0": hidden(item, str(number))}
 
 
+def test_what_is_remembered_of_values_and_paths_has_a_bound_in_bytes() -> None:
+    """Thousands of texts of a megabyte each would otherwise stay in a worker's memory."""
+    dataset, item = _two_fields("f0", masks={"f0": Mask(kind="hmac")}, node="anhui")
+    text = event_schema(dataset.id, dataset.row_schema)
+    scanner, codec = EventScanner(text, 1), EventCodec(text, 1)
+    delivery = compile_subscription(item, dataset, scanner, HOME, SECRET)
+    mask = compile_mask(Mask(kind="hmac"), scanner.field(0), blind := Blind(SECRET, item.id))
+    for number in range(20):
+        long = f"{number}{'长' * 100_000}"
+        scanned = scanner.scan(codec.encode(Event(Meta(long, "c", 0, "s", "t", path=long), {"f0": long, "f1": None})))
+        assert scanned.row is not None
+        assert hidden(item, long).encode() in delivery.value(scanned, "c", scanned.row, b"", 0)
+        assert hidden(item, long).encode() == mask(scanned.row[0])[2:]
+    kept = (mask.__self__, blind._known, delivery._tails, delivery._blind._known)  # type: ignore[attr-defined]
+    assert sum(len(known) for memory in kept for known in memory) < 100_000
+
+
 @pytest.mark.parametrize(("changes", "told"), [
     ({"fields": ()}, "empty"), ({"fields": ("f0", "f0")}, "twice"), ({"fields": ("f0", "nobody")}, "nobody"),
     ({"masks": {"f1": Mask(kind="null")}}, "not granted"), ({"masks": {"f0": Mask(kind="keep_last")}}, "at least 1"),

@@ -17,7 +17,7 @@ from schemas.names import Names
 from schemas.rules import Judgement
 from streams.chunk import Chunk, Handled, Mark, Part, PartitionChange, Record
 from streams.counting import FateCounts
-from streams.letters import about, letter_output
+from streams.letters import about, brief, letter_output
 from streams.memory import Memory
 from streams.plan import Source, WorkingPlan, check_version
 
@@ -140,22 +140,22 @@ class _Cleaning:
         offset, arrived, key, value = record
         assert key is not None  # distrust() has seen to it
         assert value is not None
-        row, before, headers, fixed = event.row, event.before, None, False
+        row, before, told, fixed = event.row, event.before, b"", False
         if row is not None:
             row, fixed, rejected, findings = source.judge(row, arrived)
             if rejected:
                 self.quarantine(record, source, event, findings, row)
                 return
             if findings:
-                headers = [("findings", _told(findings))]
+                told = _told(findings)
         if before is not None:
             before = _as_it_was(source.judge(before, arrived))
         out = stamp(source.schema_id, event.head, self.stream, offset, event.tail, row, before)
-        if len(out) + len(key) > self.room:
+        if len(out) + len(key) + len(told) > self.room:
             self.quarantine(record, source, event, about("too_large"), row)
             return
         outputs = self.handled.outputs
-        outputs.append((self.lane, out, key, -1, arrived, headers))
+        outputs.append((self.lane, out, key, -1, arrived, [("findings", told)] if told else None))
         if event.op == "d":
             outputs.append((self.lane, None, key, -1, arrived, None))
         self.counts.add("cleaned", source.dataset, arrived, event.cause,
@@ -209,5 +209,5 @@ def _as_it_was(judgement: Judgement) -> Pieces | None:
 
 
 def _told(findings: tuple[Finding, ...]) -> bytes:
-    """The findings of a record that went on, for the one header the bus uses."""
-    return json.dumps([finding._asdict() for finding in findings], ensure_ascii=False, separators=(",", ":")).encode()
+    """The findings of a record that went on, for the one header the bus uses; in brief, as the record itself has the values."""
+    return json.dumps([finding._asdict() for finding in brief(findings)], ensure_ascii=False, separators=(",", ":")).encode()

@@ -37,7 +37,8 @@ class _Walk:
             if names.count(name) > 1:
                 yield Text(f"字段 {where} 出现了两次", f"field {where} is there twice")
             if not _NAME(name) or len(name) > _LONGEST_NAME:
-                yield Text(f"字段名 {where} 须由英文字母、数字和下划线组成，不以数字开头，不超过 {_LONGEST_NAME} 个字符；中文写在 title 或 doc",
+                yield Text(f"字段名 {where} 须由英文字母、数字和下划线组成，不以数字开头，最多 {_LONGEST_NAME} 个字符；"
+                           "中文写在 title 或 doc",
                            f"field name {where} is not made of ASCII letters, digits and _, or begins with a digit, or is longer "
                            f"than {_LONGEST_NAME}; a Chinese name goes into `title` or `doc`")
         for part in record["fields"]:

@@ -14,7 +14,7 @@ from schemas.codec.frame import undecodable
 from schemas.errors import RejectError
 from schemas.text import Text
 
-__all__ = ["PRIMITIVE", "Avro", "Json", "inlined", "parsed"]
+__all__ = ["PRIMITIVE", "Avro", "Json", "inlined", "parsed", "unencodable"]
 
 #: A schema as JSON has it: a name, a list of branches, or an object.
 Json = Any
@@ -61,15 +61,19 @@ class Avro:
 
     def __init__(self, schema: str | Json) -> None:
         self.schema = parsed(_json(schema) if isinstance(schema, str) and schema.lstrip()[:1] in "{[" else schema)
+        # fastavro looks at a value before it writes it only where there are branches to choose from; elsewhere it writes a
+        # number that no int can hold, and cuts a fraction off.
+        self._choice = self.schema if isinstance(self.schema, list) else [self.schema]
+        self._skip = 0 if isinstance(self.schema, list) else 1
 
     def encode(self, value: Any) -> bytes:
         """The value in bytes; RejectError `unencodable` names the fields that do not fit."""
         out = io.BytesIO()
         try:
-            fastavro.schemaless_writer(out, self.schema, value, strict_allow_default=True)
+            fastavro.schemaless_writer(out, self._choice, value, strict_allow_default=True)
         except Exception:
-            raise _unencodable(self.unfit(value)) from None
-        return out.getvalue()
+            raise unencodable(self.unfit(value)) from None
+        return out.getvalue()[self._skip:]
 
     def decode(self, data: bytes) -> Any:
         """The value in these bytes, all of them; RejectError `undecodable` otherwise."""
@@ -108,7 +112,7 @@ class Avro:
     def takes(self, value: Any) -> bool:
         """Whether the value can be encoded."""
         try:
-            fastavro.schemaless_writer(io.BytesIO(), self.schema, value, strict_allow_default=True)
+            fastavro.schemaless_writer(io.BytesIO(), self._choice, value, strict_allow_default=True)
         except Exception:
             return False
         return True
@@ -127,7 +131,8 @@ def _record_of(kind: Json) -> Json:
     return next((branch for branch in branches if isinstance(branch, dict) and branch["type"] == "record"), "null")
 
 
-def _unencodable(fields: list[str]) -> RejectError:
+def unencodable(fields: list[str]) -> RejectError:
+    """The answer to values that do not fit, by field name."""
     names = ", ".join(fields) or "?"
     return RejectError("unencodable", Text(f"字段与模式不符: {names}", f"fields do not fit the schema: {names}"),
                        advice=Text("核对字段名与类型", "compare field names and types with the schema"))

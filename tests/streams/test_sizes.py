@@ -19,7 +19,8 @@ from streams.plan import working_plan
 from streams.route import route
 from tests.streams.world import NOW, SECRET, STREAM, chunk, city, memory
 
-FIELDS = [{"name": "id", "type": "string"}, {"name": "text", "type": "string"}, {"name": "other", "type": ["null", "string"], "default": None}]
+FIELDS: list[dict[str, Any]] = [{"name": "id", "type": "string"}, {"name": "text", "type": "string"},
+                                {"name": "other", "type": ["null", "string"], "default": None}]
 ROW_SCHEMA = json.dumps({"type": "record", "name": "Photo", "fields": FIELDS})
 #: What one raw record may hold on the wire; compressed it may unpack to any size.
 RAW = 1 << 20
@@ -139,8 +140,10 @@ def test_what_is_delivered_fits_its_inbox_and_what_does_not_is_a_letter(granted:
     item = Subscription(id="tax.health.photo", subscriber="tax", dataset="health.photo", fields=("id", "text", "other"),
                         purpose="p", output_schema=9, **granted)
     plan = plan_of({}, FIELDS, item)
-    for row in ({"id": "1", "text": "长" * (length // 3)}, {"id": "1" * length, "text": ""}, {"id": "1", "text": "1", "other": "x" * length}):
-        sent = [(4, NOW, key, value) for lane, value, key, *_ in cleaned(plan, row, path="340000")[1].outputs if lane == "clean.health"]
+    for row in ({"id": "1", "text": "长" * (length // 3)}, {"id": "1" * length, "text": ""},
+                {"id": "1", "text": "1", "other": "x" * length}):
+        outputs = cleaned(plan, row, path="340000")[1].outputs
+        sent = [(4, NOW, key, value) for lane, value, key, *_ in outputs if lane == "clean.health"]
         assert sent or length > RAW
         if sent:
             handled = route(chunk("clean.health", sent), working_plan(plan, SECRET), memory(("clean.health", 0)), NOW)

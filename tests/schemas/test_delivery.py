@@ -216,6 +216,27 @@ def test_a_subscription_that_makes_no_sense_is_told_why(changes: dict[str, Any],
     assert told in problem.en
 
 
+DECIMAL = {"type": "bytes", "logicalType": "decimal", "precision": 4, "scale": 2}
+MOMENT = {"type": "long", "logicalType": "timestamp-millis"}
+
+
+@pytest.mark.parametrize(("kind", "value", "told"), [
+    (DECIMAL, "1.20", ""), (DECIMAL, "1.2", "write 1.2 as 1.20"), (DECIMAL, "1.234", "is no decimal"), (DECIMAL, "x", "is no decimal"),
+    ("int", "7", ""), ("int", "07", "write 07 as 7"), ("int", "99999999999999", "is no int"), ("long", "99999999999999", ""),
+    (["null", "int"], "2147483648", "is no int"), (MOMENT, "2026-01-02T00:00:00+00:00", ""),
+    (MOMENT, "2026-01-02T08:00:00+08:00", "write 2026-01-02T08:00:00+08:00 as 2026-01-02T00:00:00+00:00"),
+    (MOMENT, "2026-01-02T00:00:00", "is no timestamp-millis with its zone"), (MOMENT, "2026-01-02", "with its zone"),
+    ({"type": "int", "logicalType": "date"}, "20260102", "write 20260102 as 2026-01-02"),
+    ({"type": "enum", "name": "E", "symbols": ["A"]}, "B", "is no enum")])
+def test_a_scope_value_is_one_the_field_may_have_spelt_as_the_streams_spell_it(kind: Any, value: str, told: str) -> None:
+    fields = [{"name": "f0", "type": "string"}, {"name": "f1", "type": kind}]
+    dataset, item = _two_fields("f0", scope=(Condition(field="f1", op="eq", values=(value,)),))
+    dataset = dataset.model_copy(update={"row_schema": json.dumps({"type": "record", "name": "Thing", "fields": fields})})
+    problems = [text.en for text in check_subscription(dataset, item)]
+    assert len(problems) == bool(told)
+    assert all(problem.startswith("scope on f1: ") and told in problem for problem in problems)
+
+
 def test_all_mistakes_of_a_subscription_are_told_at_once() -> None:
     dataset, item = _two_fields("nobody", masks={"f9": Mask(kind="null")}, scope=(Condition(field="f8", op="eq", values=("x",)),))
     assert len(check_subscription(dataset, item)) == 3

@@ -2,13 +2,16 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.codec import decode_letter
+from schemas.codec import EventCodec, decode_letter
+from schemas.contract import event_schema
+from schemas.control import Dataset, SchemaText
 from schemas.envelope import Event, Meta
 from schemas.errors import RetryError
 from streams.chunk import Chunk, Handled, Part, PartitionChange, Record
@@ -21,6 +24,7 @@ from tests.streams.world import (
     STREAM,
     VILLAGE_CODEC,
     chunk,
+    city,
     compiled,
     dataset,
     key_of,
@@ -206,6 +210,34 @@ def test_what_goes_on_carries_its_raw_position_its_time_and_what_was_repaired() 
     assert {finding["after"] for finding in json.loads(told) if finding["severity"] == "fix"} >= {"张三"}
     [cleaned] = [tally for tally in handled.tallies if tally.key.stage == "cleaned"]
     assert (cleaned.records, cleaned.fixed, cleaned.key.division) == (1, 1, "341502")
+
+
+def test_a_record_whose_key_is_empty_is_no_marker_whatever_is_done_to_it() -> None:
+    row = json.dumps({"type": "record", "name": "Q", "fields": [{"name": "a", "type": "string"}]})
+    item = Dataset(id="health.q", title="q", provider="health", key=("a",), row_schema=row, event_schema=9)
+    text = event_schema(item.id, row)
+    codec = EventCodec(text, 9)
+    plan = compiled(replace(city(), datasets={item.id: item}, subscriptions={},
+                            schemas={9: SchemaText(id="9", number=9, subject="health.QEvent", text=text)}))
+    events: list[tuple[Any, Any, Any]] = [("c", {"a": ""}, None), ("u", {"a": ""}, None), ("d", None, {"a": ""}), ("d", None, None)]
+    records = [(number, NOW, b"health.q/", value(op, row, before, seq=number, codec=codec))
+               for number, (op, row, before) in enumerate(events)]
+    handled = clean(chunk(LANE, records), plan, memory((LANE, 0)), NOW)
+    assert letters(handled) == {offset: {"key_mismatch"} for offset in range(4)}
+    assert not [output for output in handled.outputs if output[0] == "clean.health"]
+
+
+def test_a_key_that_nests_without_end_stops_no_partition() -> None:
+    row = json.dumps({"type": "record", "name": "Q", "fields": [{"name": "a", "type": "string"}, {"name": "b", "type": "long"}]})
+    item = Dataset(id="health.q", title="q", provider="health", key=("a", "b"), row_schema=row, event_schema=9)
+    text = event_schema(item.id, row)
+    plan = compiled(replace(city(), datasets={item.id: item}, subscriptions={},
+                            schemas={9: SchemaText(id="9", number=9, subject="health.QEvent", text=text)}))
+    data = value("d", seq=1, codec=EventCodec(text, 9))
+    handled = clean(chunk(LANE, [(0, NOW, b"health.q/" + b"[" * 5_000, data), (1, NOW, b'health.q/["1","2"]', data)]), plan,
+                    memory((LANE, 0)), NOW)
+    assert letters(handled) == {0: {"key_mismatch"}}
+    assert fates(handled)["cleaned"] == 1
 
 
 def test_before_that_was_never_let_through_is_left_out() -> None:

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from schemas.codec import Avro, EventScanner, bus_schema
+from schemas.codec.avro import inlined
 from schemas.control import Dataset, Mask, Subscription
 from schemas.delivery import Delivery, compile_subscription
 from schemas.delivery import check_subscription as _check_compiled
@@ -55,10 +56,15 @@ def event_schema(dataset_id: str, row_schema: str) -> str:
 
 
 def output_schema(dataset: Dataset, subscription: Subscription) -> str:
-    """The schema of what one subscription delivers: the granted fields in its order, masked ones in the mask's type."""
+    """The schema of what one subscription delivers: the granted fields in its order, masked ones in the mask's type.
+
+    A type that several fields share is defined in the first of those that are granted.
+    """
     row = _row(dataset.row_schema)
+    named, given = Avro(dataset.row_schema).schema["__named_schemas"], set[str]()
     having = {field["name"]: field for field in row["fields"]}
-    granted = [_granted(having[name], subscription.masks.get(name)) for name in subscription.fields]
+    granted = [{**shown, "type": inlined(shown["type"], named, given)}
+               for shown in (_granted(having[name], subscription.masks.get(name)) for name in subscription.fields)]
     name = record_name(dataset.id)
     fields = [{"name": "meta", "type": json.loads(bus_schema("meta"))},
               {"name": "row", "type": ["null", {**row, "name": name, "fields": granted}], "default": None}]
@@ -95,7 +101,13 @@ def check_dataset(dataset: Dataset) -> list[Text]:
 def check_subscription(dataset: Dataset, subscription: Subscription) -> list[Text]:
     """Everything that is wrong with a subscription to this dataset, all of it at once."""
     scanner = EventScanner(event_schema(dataset.id, dataset.row_schema), dataset.event_schema)
-    return _check_compiled(dataset, subscription, scanner)
+    problems = _check_compiled(dataset, subscription, scanner)
+    if not problems:
+        try:
+            Avro(output_schema(dataset, subscription))
+        except RejectError as error:
+            problems.append(error.problem)
+    return problems
 
 
 def _granted(field: dict[str, Any], mask: Mask | None) -> dict[str, Any]:

@@ -59,9 +59,9 @@ class _Walk:
             yield from self._complex(node, where, above)
 
     def _complex(self, node: Json, where: str, above: frozenset[str]) -> Iterator[Text]:
-        if "name" in node and not all(map(_NAME, node["name"].split("."))):
-            yield Text(f"字段 {where} 的类型名 {node['name']} 须由英文字母、数字和下划线组成",
-                       f"the type name {node['name']} of field {where} is not made of ASCII letters, digits and _")
+        if "name" in node and not _NAME(node["name"]):
+            yield Text(f"字段 {where} 的类型名 {node['name']} 须由英文字母、数字和下划线组成，不带 namespace",
+                       f"the type name {node['name']} of field {where} is not made of ASCII letters, digits and _, without a namespace")
         if "fields" in node:
             yield from self.fields(node, f"{where}.", above | {node["name"]})
         for inner in ("items", "values"):

@@ -32,19 +32,24 @@ def parsed(schema: Json) -> Json:
                           advice=Text("检查 .avsc 文件", "correct the .avsc file")) from None
 
 
-def inlined(schema: Json, named: dict[str, Json]) -> Json:
-    """A part of a larger parsed schema standing alone: the first use of each name carries the definition."""
-    given: set[str] = set()
+def inlined(schema: Json, named: Mapping[str, Json], given: set[str] | None = None) -> Json:
+    """A part of a larger schema standing alone: the first use of each name carries the definition.
+
+    Parts that will stand side by side share `given`, the names defined in those before.
+    """
+    defined: set[str] = set() if given is None else given
 
     def walk(node: Json) -> Json:
         if isinstance(node, str):
-            if node in PRIMITIVE or node in given or node not in named:
+            if node in PRIMITIVE or node in defined or node not in named:
                 return node
             node = named[node]
         if isinstance(node, list):
             return [walk(branch) for branch in node]
-        if node["type"] in ("record", "enum", "fixed"):
-            given.add(node["name"])
+        if "name" in node:
+            if node["name"] in defined:
+                return node["name"]
+            defined.add(node["name"])
         copy = {key: value for key, value in node.items() if not key.startswith("__")}
         if "fields" in node:
             copy["fields"] = [{**part, "type": walk(part["type"])} for part in node["fields"]]

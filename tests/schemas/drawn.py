@@ -14,7 +14,7 @@ MILLI = st.integers(-62_135_596_800_000, 253_402_300_799_999)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=90)
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
-#: (Avro type, values of it). The named types take the field's name, so that two fields may both have one.
+#: (Avro type, values of it). The named types have no name yet: `named` gives one, or has two fields share one.
 SHAPES: dict[str, tuple[Any, st.SearchStrategy[Any]]] = {
     "string": ("string", TEXT),
     "bytes": ("bytes", st.binary(max_size=90)),
@@ -36,14 +36,25 @@ SHAPES: dict[str, tuple[Any, st.SearchStrategy[Any]]] = {
 }
 
 
+def named(draw: st.DrawFn, shape: str, number: int, known: dict[str, list[str]]) -> Any:
+    """The type of a field: an enum or fixed gets a name of its own, or is one that a field before has defined."""
+    kind, _ = SHAPES[shape]
+    if not isinstance(kind, dict) or kind["type"] not in ("enum", "fixed"):
+        return kind
+    before = known.setdefault(shape, [])
+    if before and draw(st.booleans()):
+        return draw(st.sampled_from(before))
+    before.append(f"N{number}")
+    return {**kind, "name": f"N{number}"}
+
+
 @st.composite
 def row_shapes(draw: st.DrawFn) -> tuple[str, st.SearchStrategy[dict[str, Any]]]:
     """A row schema as text, and the rows that fit it."""
     fields, values = [], {}
+    known: dict[str, list[str]] = {}
     for number, shape in enumerate(draw(st.lists(st.sampled_from(list(SHAPES)), min_size=1, max_size=7))):
-        kind, value = SHAPES[shape]
-        if isinstance(kind, dict) and kind["type"] in ("enum", "fixed"):
-            kind = {**kind, "name": f"N{number}"}
+        kind, value = named(draw, shape, number, known), SHAPES[shape][1]
         if shape != "many":
             order = draw(st.sampled_from(["plain", "null first", "null last"]))
             kind = {"plain": kind, "null first": ["null", kind], "null last": [kind, "null"]}[order]

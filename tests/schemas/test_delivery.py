@@ -17,7 +17,7 @@ from schemas.control import Condition, Dataset, Mask, Subscription
 from schemas.delivery import has_masked_key
 from schemas.envelope import OPS, Event, Meta, kafka_key, marker_key
 from schemas.masks import Blind, compile_mask
-from tests.schemas.drawn import SHAPES, TEXT, metas
+from tests.schemas.drawn import SHAPES, TEXT, metas, named
 
 SECRET, HOME = b"a secret of these tests", "341500"
 #: The shapes each kind of mask takes.
@@ -67,10 +67,9 @@ def contracts(draw: st.DrawFn) -> tuple[Dataset, Subscription, list[Event]]:
     """A dataset, a right subscription to it, and some events."""
     shapes = ["string", *draw(st.lists(st.sampled_from(list(SHAPES)), max_size=5))]
     fields, values, nullable = [], {}, {}
+    known: dict[str, list[str]] = {}
     for number, shape in enumerate(shapes):
-        kind, value = SHAPES[shape]
-        if isinstance(kind, dict) and kind["type"] in ("enum", "fixed"):
-            kind = {**kind, "name": f"N{number}"}
+        kind, value = named(draw, shape, number, known), SHAPES[shape][1]
         if shape == "string" and number:
             value = DATES
         nullable[f"f{number}"] = bool(number) and shape != "many" and draw(st.booleans())

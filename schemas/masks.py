@@ -84,7 +84,8 @@ class _Remembered(dict[bytes, bytes]):
 def compile_mask(mask: Mask, field: Field, blind: Blind) -> Callable[[bytes], bytes]:
     """The masked slice of a field's slice."""
     if mask.kind == "null":
-        nothing = bytes((max(field.null, 0),))
+        # Null as the field itself has it, else as the first branch, which the delivered schema adds.
+        nothing = field.avro.encode(None) if field.avro.takes(None) else b"\0"
         return lambda piece: nothing
     show = _shown(mask, blind)
     read: Callable[[bytes], Any] = field.decode if mask.kind == "year" else field.text

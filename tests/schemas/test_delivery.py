@@ -83,8 +83,7 @@ def contracts(draw: st.DrawFn) -> tuple[Dataset, Subscription, list[Event]]:
     granted = tuple(draw(st.permutations(names))[:draw(st.integers(1, len(names)))])
     masks = {}
     for name in granted:
-        fit = [kind for kind, which in MASKS.items() if shapes[int(name[1:])] in which
-               and not (kind == "null" and shapes[int(name[1:])] == "many")]
+        fit = [kind for kind, which in MASKS.items() if shapes[int(name[1:])] in which]
         if fit and draw(st.booleans()):
             masks[name] = Mask(kind=draw(st.sampled_from(fit)), n=draw(st.integers(1, 5)))  # type: ignore[arg-type]
     scope = [draw(conditions(name, shape, some)) for name, shape in zip(names, shapes, strict=True)
@@ -149,6 +148,24 @@ def _two_fields(granted: str, **changes: Any) -> tuple[Dataset, Subscription]:
     told: dict[str, Any] = {"id": "tax.test.thing", "subscriber": "tax", "dataset": "test.thing", "fields": (granted,),
                             "purpose": "p", "output_schema": 9}
     return dataset, Subscription(**(told | changes))
+
+
+@pytest.mark.parametrize(("kind", "mask", "value", "seen"), [
+    (["string", "int", "null"], "null", "秘密", None), (["string", "null", "int"], "null", None, None),
+    (["null", "string", "int"], "null", 7, None), (["string", "int"], "null", 7, None), ("null", "null", None, None),
+    ({"type": "null"}, "null", None, None), ({"type": "string", "element": "DE01"}, "year", "2026-01-02", 2026),
+    (["null", {"type": "string", "element": "DE01"}], "year", "x", None), ([{"type": "long"}, {"type": "null"}], "null", 12, None)])
+def test_a_masked_field_is_what_its_schema_promises_however_its_type_is_written(kind: Any, mask: Any, value: Any, seen: Any) -> None:
+    fields = [{"name": "f0", "type": "string"}, {"name": "f1", "type": kind}]
+    dataset, item = _two_fields("f1", fields=("f1", "f0"), masks={"f1": Mask(kind=mask, n=1)})
+    dataset = dataset.model_copy(update={"row_schema": json.dumps({"type": "record", "name": "Thing", "fields": fields})})
+    assert check_subscription(dataset, item) == []
+    text = event_schema(dataset.id, dataset.row_schema)
+    scanner, codec = EventScanner(text, 1), EventCodec(text, 1)
+    scanned = scanner.scan(codec.encode(Event(Meta("i", "c", 0, "s", "t"), {"f0": "1", "f1": value})))
+    delivery = compile_subscription(item, dataset, scanner, HOME, SECRET)
+    out = EventCodec(output_schema(dataset, item), 9).decode(delivery.value(scanned, "c", scanned.row, b"\0\0", 0))
+    assert out.row == {"f0": "1", "f1": seen}
 
 
 def test_two_subscriptions_never_share_a_hash() -> None:

@@ -132,7 +132,12 @@ class _Step:
 
     def datasets(self) -> tuple[Dataset, ...]:
         declared = {name: self._dataset(item) for name, item in self.city.datasets.items()}
+        taken = {event_subject(name): name for name in self.current.datasets}
         for name, item in declared.items():
+            other = taken.setdefault(event_subject(name), name)
+            if other != name:
+                self.refuse(f"datasets/{name}", f"与 {other} 的模式同名（{event_subject(name)}），请换一个名称",
+                            f"its schema would be called as that of {other} is ({event_subject(name)}): choose another name")
             old = self.current.datasets.get(name)
             if old is not None and (old.row_schema, old.key) != (item.row_schema, item.key):
                 self.refuse(f"datasets/{name}", "模式或主键改变了；已登记的数据资源保持原样，请另立名称登记",

@@ -94,6 +94,18 @@ def test_the_same_schema_text_keeps_its_id_and_another_gets_the_next(city_folder
     assert second.datasets["health.migrant"].event_schema == 4
 
 
+@pytest.mark.parametrize(("one", "other"), [("health.a-2", "health.a2"), ("health.a-b", "health.a--b")])
+def test_a_dataset_whose_schema_would_bear_the_name_of_another_s_is_refused(city_folder: Path, one: str, other: str) -> None:
+    """Both would get one schema id, and all events of one of them would be taken for the other's."""
+    (city_folder / f"datasets/{one}.toml").write_text('standard = "resident"\n')
+    first = after(Plan(), compiled(city_folder, Plan()))
+    (city_folder / f"datasets/{other}.toml").write_text('standard = "village"\n')
+    for current, later in ((first, other), (Plan(), max(one, other))):
+        told = refusals(city_folder, current)
+        assert set(told) == {f"datasets/{later}"}
+        assert (one if later == other else other) in told[f"datasets/{later}"]
+
+
 def test_a_new_dataset_with_its_subscriptions_joins_live(city_folder: Path, first: Plan) -> None:
     (city_folder / "datasets/health.migrant.toml").write_text('standard = "resident"\n')
     (city_folder / "subscriptions/tax.health.migrant.toml").write_text('fields = ["name"]\npurpose = "p"\n')

@@ -106,7 +106,7 @@ def conditions(draw: st.DrawFn, name: str, shape: str, some: list[Event]) -> Con
     return Condition(field=name, op="in", values=values) if draw(st.booleans()) else Condition(field=name, op="eq", values=values[:1])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(contracts(), st.sampled_from(OPS), st.integers(0, 1 << 40))
 def test_a_delivery_is_what_the_slow_way_makes_of_the_event(case: tuple[Dataset, Subscription, list[Event]], op: Any, seq: int) -> None:
     dataset, item, some = case

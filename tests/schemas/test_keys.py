@@ -80,6 +80,22 @@ def test_a_key_is_made_of_values_of_its_fields_spelt_as_the_streams_spell_them(f
     assert parses(dataset(*fields), f"a.thing/{text}".encode()) is good
 
 
+#: Pieces of JSON and of keys, in any number: what a hostile writer may put behind the dataset's name.
+PIECES = st.lists(st.sampled_from([*'[]{}",:\\中A1-0 ', "\\u4e2d", "\\ud800", "null", "1e9"]), max_size=12)
+HOSTILE = st.one_of(PIECES.map("".join), st.builds(lambda part, times: part * times, PIECES.map("".join), st.integers(1, 3_000)),
+                    st.lists(TEXT, max_size=4).map(key_text), TEXT)
+
+
+@given(HOSTILE, st.sampled_from(list(COMPILED)))
+def test_whatever_stands_in_a_key_it_is_the_key_of_some_record_or_none(text: str, fields: tuple[str, ...]) -> None:
+    _, scanner, key = COMPILED[fields]
+    if key.parses(f"a.thing/{text}".encode()):
+        parts = [text] if len(fields) == 1 else json.loads(text)
+        named = dict(zip(fields, parts, strict=True))
+        row = {"t": "x", "n": 1, "e": "A", "u": "y"} | named | ({"n": int(named["n"])} if "n" in named else {})
+        assert key.canonical(scanner.encode_row(row)) == f"a.thing/{text}".encode()
+
+
 def test_a_composite_key_is_compact_json_with_chinese_as_it_is() -> None:
     assert key_text(["中", 2]) == '["中","2"]'
     assert kafka_key("a.b", "中") == "a.b/中".encode()

@@ -141,7 +141,7 @@ def test_half_a_character_before_a_long_text_is_not_made_whole_by_its_length() -
     assert told(scanner, value) == codec.decode(value)
 
 
-@given(st.binary(max_size=60))
+@given(st.binary(max_size=60) | st.builds(lambda data, times: data * times, st.binary(min_size=1, max_size=9), st.integers(1, 20_000)))
 @example(b"")
 @example(b"\x00\x00\x00\x00\x01")
 def test_bytes_that_are_no_event_are_undecodable(data: bytes) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -180,3 +180,7 @@ def test_a_standard_that_there_is_not_is_refused_with_the_ones_there_are() -> No
     with pytest.raises(RejectError, match="resident, village") as caught:
         standard_dataset("horse")
     assert caught.value.code == "unknown_standard"
+
+
+def test_a_machine_that_stalls_fails_no_drawn_test() -> None:
+    assert settings().deadline is None

@@ -137,7 +137,7 @@ class Auditor:
 
     def work(self, duty: Duty) -> None:
         """Count from what the table has until the duty ends or the world fails."""
-        with Store(self._settings) as store, ControlReader(self._settings) as control:
+        with Store(self._settings, "auditor") as store, ControlReader(self._settings) as control:
             history = SubscriptionHistory(store)
             self._adopt(control.load(), history)
             counts = RawCounts(store)

@@ -117,7 +117,7 @@ class Recorder:
     def work(self, duty: Duty) -> None:
         """Record from what the table has until the duty ends or the world fails."""
         self._recorded = self._settled = {}
-        with Store(self._settings) as store:
+        with Store(self._settings, "recorder") as store:
             days = Days(store)
             days.find()
             recording = Recording(store, days)

@@ -30,8 +30,9 @@ TABLES = ("tally", "day_route", "day_peak", "raw_count", "subscription_change")
 
 _DATABASE = "shutong"
 
-#: What the recorder's and the auditor's inserts are called on a server, so that a successor can end and await them.
-_WRITER = "shutong-ledger-"
+#: What inserts are called on a server: this, database, prefix of the bus, writer and a number of their own. So a writer can
+#: end and await its predecessor's, and nobody else's.
+_INSERTS = "shutong-ledger"
 
 #: ClickHouse's codes for what no waiting repairs: wrong SQL, wrong table, wrong rights, wrong password.
 _OURS = {16, 36, 42, 43, 46, 47, 50, 53, 60, 62, 81, 115, 117, 179, 184, 192, 193, 194, 207, 215, 386, 497, 516, 691}
@@ -44,10 +45,12 @@ def statement(name: str) -> Template:
 
 
 class Store:
-    """One thread's connection. Opened by `with` or `open`; the tables exist afterwards."""
+    """One thread's connection. Opened by `with` or `open`; the tables exist afterwards. `writer`: who inserts, if anybody."""
 
-    def __init__(self, settings: LedgerSettings) -> None:
+    def __init__(self, settings: LedgerSettings, writer: str = "") -> None:
         self._settings = settings
+        self._database = urlsplit(settings.clickhouse).path.strip("/") or _DATABASE
+        self._inserts = "/".join((_INSERTS, self._database, settings.prefix, writer, ""))
         self._client: Any = None
 
     def __enter__(self) -> Self:
@@ -90,15 +93,16 @@ class Store:
         with _in_our_words():
             # A stream, not bytes: bytes are sent a second time by the client when a server closes the connection.
             self._client.raw_insert(table, list(columns), io.BytesIO(body), fmt="JSONCompactColumns",
-                                    transport_settings=self._insert_name())  # fmt: skip
+                                    settings=self._insert_name())  # fmt: skip
 
     def end_other_inserts(self) -> None:
-        """On a server an insert can outlive the process that sent it: end such ones, and wait until they are gone."""
+        """On a server an insert can outlive the process that sent it: end this writer's, and wait until they are gone."""
         if not self._settings.embedded:
-            self.run(f"KILL QUERY WHERE query_id LIKE '{_WRITER}%' SYNC")
+            self.run("KILL QUERY WHERE startsWith(query_id, {inserts:String}) SYNC", {"inserts": self._inserts})
 
-    def _insert_name(self) -> dict[str, str] | None:
-        return None if self._settings.embedded else {"query_id": f"{_WRITER}{uuid.uuid4()}"}
+    def _insert_name(self) -> dict[str, str]:
+        """A setting, for the server reads it in the URL alone; a header is what clickhouse-connect's transport settings are."""
+        return {} if self._settings.embedded else {"query_id": f"{self._inserts}{uuid.uuid4()}"}
 
     def _embedded(self) -> Any:
         path = self._settings.path
@@ -132,10 +136,9 @@ class Store:
         return {"settings": settings, "tz_mode": "aware", "show_clickhouse_errors": "scrub"}
 
     def _make_tables(self) -> None:
-        database = urlsplit(self._settings.clickhouse).path.strip("/") or _DATABASE
-        if not self.rows("SELECT 1 AS found FROM system.databases WHERE name = {name:String}", {"name": database}):
-            self.run(f"CREATE DATABASE IF NOT EXISTS `{database}`")
-        self._client.database = database
+        if not self.rows("SELECT 1 AS found FROM system.databases WHERE name = {name:String}", {"name": self._database}):
+            self.run(f"CREATE DATABASE IF NOT EXISTS `{self._database}`")
+        self._client.database = self._database
         for table in TABLES:
             self.run(statement(table).template)
 

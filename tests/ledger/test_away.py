@@ -1,7 +1,7 @@
 """ClickHouse as a server: how it is spoken to, what its absence means, and that the recorder goes on where it was."""
 
-import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import clickhouse_connect
@@ -16,6 +16,7 @@ from ledger.store import Store
 from schemas.errors import HaltError, RetryError
 from tests.ledger.drawn import messages, second
 from tests.ledger.live import Bus, free_address, until
+from tests.ledger.server import HttpServer
 from wire.settings import KafkaSettings
 
 
@@ -37,9 +38,6 @@ class Server:
         self.said.append((sql, parameters))
         if self.error is not None:
             raise self.error
-
-    def raw_insert(self, table: str, names: list[str], body: Any, **more: Any) -> None:
-        self.said.append((table, {"names": names, "columns": json.loads(body.read()), **more}))
 
     def close(self) -> None:
         pass
@@ -85,18 +83,30 @@ def test_the_ports_and_names_nobody_gave_are_clickhouses_own(asked: tuple[dict[s
         assert server.database == "shutong"
 
 
-def test_inserts_on_a_server_have_names_by_which_a_successor_ends_them(asked: tuple[dict[str, Any], Server]) -> None:
-    _, server = asked
-    with Store(at("http://ch")) as store:
-        store.insert("tally", {"lp": [0, 0], "lo": [1, 2]})
-        store.insert("tally", {"lp": [0], "lo": [3]})
-        store.end_other_inserts()
-    (_, first), (_, next_), (kill, _) = server.said[-3:]
-    assert first["columns"] == [[0, 0], [1, 2]]
-    names = {each["transport_settings"]["query_id"] for each in (first, next_)}
-    assert len(names) == 2
-    assert all(name.startswith("shutong-ledger-") for name in names)
-    assert kill == "KILL QUERY WHERE query_id LIKE 'shutong-ledger-%' SYNC"
+def test_a_writers_inserts_have_names_on_the_server_and_a_successor_ends_those_and_no_others(tmp_path: Path) -> None:
+    with HttpServer(tmp_path) as server:
+        settings = at(f"{server.url}/books", prefix="luan.")
+        with Store(settings, "recorder") as recorder, Store(settings, "auditor") as auditor:
+            for store in (recorder, recorder, auditor):
+                store.insert("raw_count", {"lane": ["raw.x"], "lp": [0], "upto": [1], "hour": [0], "records": [1]})
+            recorder.end_other_inserts()
+            assert auditor.rows("SELECT count() AS rows FROM raw_count") == [{"rows": 3}]
+    *names, other = [asked.words["query_id"] for asked in server.inserts("raw_count")]
+    [kill] = [asked for asked in server.asked if asked.sql.startswith("KILL")]
+    assert kill.sql == "KILL QUERY WHERE startsWith(query_id, {inserts:String}) SYNC"
+    ended = kill.words["param_inserts"]
+    assert len(set(names)) == 2
+    assert all(name.startswith(ended) for name in names)
+    assert not other.startswith(ended)
+    assert ended == "shutong-ledger/books/luan./recorder/"
+
+
+def test_an_insert_whose_answer_never_came_is_sent_once_and_the_table_is_asked(tmp_path: Path) -> None:
+    with HttpServer(tmp_path) as server, Store(at(server.url), "recorder") as store:
+        server.meddle = lambda asked: bool(asked.body) and server.answer(asked) is not None
+        with pytest.raises(RetryError):
+            store.insert("raw_count", {"lane": ["raw.x"], "lp": [0], "upto": [1], "hour": [0], "records": [1]})
+        assert store.rows("SELECT count() AS rows FROM raw_count") == [{"rows": 1}]
 
 
 @pytest.mark.parametrize(("error", "kind"), [

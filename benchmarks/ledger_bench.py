@@ -100,7 +100,7 @@ def fill(store: Store, exchanges: int) -> tuple[int, float]:
 def ask(store: Store, last: date, tallies: int) -> bool:
     """Time each question; whether the sums are right."""
     month, day = Period(last - timedelta(days=DAYS - 1), last), Period(last, last)
-    now = Horizon(settled=True, lagging=False, now=time.time() + 60)
+    now = Horizon(settled=True, up_to=time.time() + 60)
     questions: dict[str, Callable[[], object]] = {
         "volume, today by stage": lambda: volume(store, day, ("stage",), Filter()),
         "volume, month by dataset and subscriber": lambda: volume(store, month, ("stage", "dataset", "subscriber"), Filter()),
@@ -109,7 +109,7 @@ def ask(store: Store, last: date, tallies: int) -> bool:
         "peaks, month, all": lambda: peaks(store, month, "exchange", "all"),
         "peaks, month, by subscriber": lambda: peaks(store, month, "exchange", "subscriber"),
         "latency, month by stage": lambda: latency(store, month, ("stage",), Filter()),
-        "books, today": lambda: books(store, day, now),
+        "books, today": lambda: books(store, day, lambda: now),
         "last 60 minutes": lambda: per_minute(store, 60, time.time()),
     }
     for name, question in questions.items():

@@ -209,3 +209,5 @@ class RecorderState(Answer):
     raw_in_flight: int
     #: Nothing was moving at the last look, neither tallies nor raw lanes.
     quiet: bool
+    #: Everything written before that moment is in the tables; empty until that is known.
+    up_to: str = ""

@@ -1,6 +1,7 @@
 """The books balance when everything is told, and one tally left out, or counted twice, is seen."""
 
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -9,6 +10,7 @@ from ledger.books import Horizon, books
 from ledger.days import Days
 from ledger.queries import Period
 from ledger.recorder import Recording
+from ledger.resuming import CaughtUp, Moved
 from ledger.shanghai import day_of
 from ledger.store import Store
 from ledger.subscriptions import SubscriptionHistory
@@ -51,8 +53,10 @@ def told(store: Store) -> Store:
     return store
 
 
-def quiet(**more: object) -> Horizon:
-    return Horizon(**{"settled": True, "lagging": False, "now": time.time(), **more})  # type: ignore[arg-type]
+def quiet(**more: object) -> Callable[[], Horizon]:
+    """Nothing moves any more, unless said otherwise."""
+    horizon = Horizon(**{"settled": True, "up_to": time.time(), **more})  # type: ignore[arg-type]
+    return lambda: horizon
 
 
 def test_books_balance_when_every_tally_is_there(told: Store, record: Record) -> None:
@@ -98,10 +102,62 @@ def test_a_difference_is_open_while_the_hour_moves_and_an_alarm_when_it_rests(to
     record([WHOLE[:1]])
     now = time.time()
     assert books(told, PERIOD, quiet(moved=({HOUR: now - 2},)))["states"]["imbalanced"] == 0
-    assert books(told, PERIOD, quiet(settled=False, lagging=True))["states"]["imbalanced"] == 0
+    assert books(told, PERIOD, quiet(up_to=0.0))["states"]["imbalanced"] == 0
     assert books(told, PERIOD, quiet(moved=({HOUR: now - 6},)))["states"]["imbalanced"] == 1
     assert books(told, PERIOD, quiet(settled=False, moved=({HOUR: now - 6},)))["states"]["imbalanced"] == 0
     assert books(told, PERIOD, quiet(settled=False, moved=({HOUR: now - 31},)))["states"]["imbalanced"] == 1
+
+
+def test_on_a_bus_that_never_rests_an_hour_is_judged_once_both_are_past_its_end_and_its_last_movement(
+        told: Store, record: Record) -> None:
+    record([WHOLE[:1]])
+    end = HOUR + 3600
+
+    def alarms(up_to: float, *moved: dict[int, float]) -> int:
+        return int(books(told, PERIOD, quiet(settled=False, up_to=up_to, moved=moved))["states"]["imbalanced"])
+
+    assert [alarms(at) for at in (0.0, end - 1, end + 29, end + 31)] == [0, 0, 0, 1]
+    late = end + 7200.0
+    assert [alarms(at, {HOUR: late}, {}) for at in (late - 1, late + 29, late + 31)] == [0, 0, 1]
+    assert [alarms(at, {}, {HOUR: late}) for at in (late + 29, late + 31)] == [0, 1]
+    assert alarms(end + 31, {HOUR + 3600: late}) == 1, "another hour's movement is not this one's"
+
+
+def test_what_moves_while_the_books_are_read_is_no_alarm(told: Store, record: Record) -> None:
+    """All rested at first; then a burst was half in the tables when they were read."""
+    record([WHOLE[:1]])
+    now = time.time()
+    looks = [quiet(), quiet(moved=({}, {HOUR: now}))]
+    assert books(told, PERIOD, lambda: looks.pop(0)())["states"]["imbalanced"] == 0
+    assert books(told, PERIOD, quiet())["states"]["imbalanced"] == 1
+
+
+def test_a_movement_is_known_before_its_rows_can_be_seen(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    moved = Moved()
+    known: list[set[int]] = []
+    monkeypatch.setattr(Store, "insert", lambda *given: known.append(set(moved.hours)))
+    recording = Recording(store, Days(store), moved)
+    recording.take(0, 0, encode_tallies("w", 1, [tally("arrived", 1)]))
+    recording.flush()
+    counts = RawCounts(store, moved)
+    counts.take(raw(1, at=AT + 3600))
+    counts.settle({("raw.health", 0): 1})
+    counts.flush()
+    assert known == [{HOUR}, {HOUR, HOUR + 3600}]
+
+
+def test_caught_up_moves_on_behind_an_end_that_is_never_reached() -> None:
+    caught, place = CaughtUp(), ("bus.tallies", 0)
+    seen = []
+    for now in range(1, 20):
+        caught.aim(now, {place: now * 10})
+        caught.reach({place: now * 10 - 15})
+        seen.append(caught.up_to)
+    assert seen[:8] == [0, 0, 1, 1, 1, 4, 4, 4]
+    assert seen[-1] >= 15
+    caught.start()
+    caught.reach({place: 10_000})
+    assert caught.up_to == seen[-1], "nothing is waited for after a start"
 
 
 def test_what_route_has_still_before_it_explains_a_subscriptions_difference(told: Store, record: Record) -> None:

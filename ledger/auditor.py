@@ -15,9 +15,10 @@ from ledger.settings import LedgerSettings
 from ledger.shanghai import month_of
 from ledger.store import Store
 from ledger.subscriptions import SubscriptionHistory
-from ledger.tail import Tail, is_counted
+from ledger.tail import Tail
 from schemas.control import Plan
 from schemas.names import Names
+from schemas.value import is_value
 from wire.cluster import Cluster, Place
 from wire.control import ControlReader
 from wire.reading import LaneReader, Record
@@ -83,7 +84,7 @@ class RawCounts:
     def take(self, records: Iterable[Record]) -> None:
         """Note what is a value."""
         for lane, partition, offset, timestamp, key, value in records:
-            if is_counted(key, value) and offset >= self.reached.get((lane, partition), 0):
+            if is_value(key, value) and offset >= self.reached.get((lane, partition), 0):
                 self._tails.setdefault((lane, partition), Tail()).add(offset, timestamp // 1000)
 
     def settle(self, committed: dict[Place, int]) -> None:

@@ -3,8 +3,8 @@
 from collections import Counter
 
 from ledger.settings import LedgerSettings
-from ledger.tail import is_counted
 from schemas.control import Plan
+from schemas.value import is_value
 from wire.reading import LaneReader, committed
 
 __all__ = ["clean_in_flight"]
@@ -23,7 +23,7 @@ def clean_in_flight(settings: LedgerSettings, plan: Plan) -> dict[tuple[str, int
     with LaneReader(settings, lanes, start, client_id=f"shutong.{settings.role}.in-flight") as reader:
         for batch in reader.to_end():
             for record in batch:
-                if is_counted(record.key, record.value):
+                if is_value(record.key, record.value):
                     dataset = (record.key or b"").partition(b"/")[0].decode(errors="replace")
                     second = record.timestamp // 1000
                     found[dataset, second - second % 3600] += 1

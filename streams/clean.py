@@ -15,6 +15,7 @@ from schemas.lanes import room_for
 from schemas.letter import Finding, Letter
 from schemas.names import Names
 from schemas.rules import Judgement
+from schemas.value import is_value
 from streams.chunk import Chunk, Handled, Mark, Part, PartitionChange, Record
 from streams.counting import FateCounts
 from streams.letters import about, brief, letter_output
@@ -186,7 +187,8 @@ class _Cleaning:
         """Bytes that tell nothing of where they belong."""
         _, arrived, key, value = record
         self.send(record, "", about(reason), "", 0, -1, "")
-        self.counts.add("quarantined", "", arrived, "live", "", len(value or b"") + len(key or b""))
+        if is_value(key, value):
+            self.counts.add("quarantined", "", arrived, "live", "", len(value or b"") + len(key or b""))
 
     def send(self, record: Record, dataset: str, findings: tuple[Finding, ...], stream: str, epoch: int, seq: int,
              rules_version: str) -> None:
@@ -198,8 +200,8 @@ class _Cleaning:
 
     def count(self, record: Record, source: Source, event: Scanned, fate: str, row: Pieces | None) -> None:
         """Count a value that goes no further; a marker is no value."""
-        if event.op != "m":
-            _, arrived, key, value = record
+        _, arrived, key, value = record
+        if is_value(key, value):
             division = source.division(row if row is not None else event.before)
             self.counts.add(fate, source.dataset, arrived, event.cause, division, len(value or b"") + len(key or b""))
 

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.codec import EventCodec, decode_letter
+from schemas.codec import EventCodec, decode_letter, frame
 from schemas.contract import event_schema
 from schemas.control import Dataset, SchemaText
 from schemas.envelope import Event, Meta
 from schemas.errors import RetryError
+from schemas.value import is_value
 from streams.chunk import Chunk, Handled, Part, PartitionChange, Record
 from streams.clean import LARGEST_STEP, clean, place
 from tests.streams.world import (
@@ -52,7 +53,7 @@ class Drawn(NamedTuple):
 
 KINDS = ("good", "fixable", "bad", "undecodable", "foreign schema", "foreign stream", "wrong key", "no key", "tombstone",
          "marker", "delete", "delete of nobody", "no position", "repeat", "jump", "other stream", "new epoch", "no row",
-         "row on delete", "marker of another")
+         "row on delete", "marker of another", "marker of nobody", "torn marker")
 
 
 @st.composite
@@ -87,7 +88,11 @@ def raw_records(draw: st.DrawFn) -> list[Drawn]:
         elif kind == "marker":
             key, data, fate = b"health.resident/", value("m", **at), "marker"
         elif kind == "marker of another":
-            data, fate, reason, moves = value("m", **at), "letter only", "key_mismatch", False
+            data, fate, reason, moves = value("m", **at), "quarantined", "key_mismatch", False
+        elif kind == "marker of nobody":
+            key, data, fate, reason, moves = b"health.nobody/", value("m", **at), "letter only", "key_mismatch", False
+        elif kind == "torn marker":
+            key, data, fate, reason, moves = b"health.resident/", value("m", **at)[:-1], "letter only", "undecodable", False
         elif kind == "delete":
             data = value("d", None, draw(st.sampled_from([None, resident()])), **at)
         elif kind == "delete of nobody":
@@ -259,6 +264,22 @@ def test_a_marker_goes_to_the_partition_of_the_same_number_uncounted() -> None:
         ("clean.health", b"health.resident/", 1)]
     assert not len(handled.tallies)
     assert handled.changes[LANE, 1].marks == {1: (0, 1)}
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(
+    st.sampled_from([None, b"", b"/", KEY, b"health.resident/", b"health.nobody/", b"a/b/"]),
+    st.one_of(st.none(), st.binary(max_size=12), st.sampled_from(["m", "c", "d"]).map(lambda op: value(op, seq=1)),
+              st.just(value("m", resident(), seq=2)), st.integers(5, 12).map(lambda end: value("m", seq=3)[:end]),
+              st.just(frame(99, value("m", seq=4)[5:])), st.just(frame(99, value("c", seq=5)[5:])),
+              st.just(b"\0\0\0\0\x01\x80\x00\x08")))))
+def test_clean_counts_what_the_auditor_calls_a_value(records: list[tuple[bytes | None, bytes | None]]) -> None:
+    handled = clean(chunk(LANE, [(offset, NOW, *record) for offset, record in enumerate(records)]),
+                    compiled(given_up=[99, *(int.from_bytes(data[1:5], "big") for _, data in records if data)]), memory((LANE, 0)), NOW)
+    assert not handled.waiting
+    counted = fates(handled)
+    arrived = counted.pop("arrived", 0)
+    assert arrived == counted.total() == sum(is_value(key, data) for key, data in records)
 
 
 def test_a_letter_holds_the_original_and_every_reason() -> None:

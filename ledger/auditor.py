@@ -8,8 +8,10 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from ledger.duty import Duty
+from ledger.inflight import oldest_in_flight
 from ledger.resuming import CaughtUp, Moved, still_there
 from ledger.settings import LedgerSettings
 from ledger.shanghai import month_of
@@ -141,7 +143,7 @@ class Auditor:
     def work(self, duty: Duty) -> None:
         """Count from what the table has until the duty ends or the world fails."""
         with Store(self._settings, "auditor") as store, ControlReader(self._settings) as control:
-            history = SubscriptionHistory(store)
+            history = SubscriptionHistory(store, oldest=partial(oldest_in_flight, self._settings))
             self._adopt(control.load(), history)
             counts = RawCounts(store, self.moved)
             positions: Mapping[Place, int] = {}

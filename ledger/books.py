@@ -26,6 +26,9 @@ QUIET = 30.0
 #: The same once recorder and auditor have looked and found nothing more: a little longer than from one look to the next.
 SETTLED_QUIET = 5.0
 
+#: Seconds after which every worker goes by a plan, or is gone.
+_TAKEN_UP = 60
+
 InFlight = Mapping[tuple[str, int], int]
 
 
@@ -148,7 +151,7 @@ def _partial(changes: Sequence[Span], hour: int) -> bool:
     """Whether the subscription began, changed or ended in that hour, or was not known to the ledger."""
     if not changes or hour < changes[0].change[0] - changes[0].change[0] % 3600:
         return True
-    return any(one.change[0] < hour + 3600 and hour <= one.change[1] for one in changes)
+    return any(one.change[0] < hour + 3600 and hour <= one.change[1] + _TAKEN_UP for one in changes)
 
 
 def _state(difference: int, hour: int, horizon: _View, partial: bool = False) -> State:

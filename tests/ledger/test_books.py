@@ -1,7 +1,7 @@
 """The books balance when everything is told, and one tally left out, or counted twice, is seen."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import pytest
 
@@ -182,6 +182,35 @@ def test_a_revoked_subscription_is_missed_no_more_after_its_last_hour(told: Stor
     record([[tally("arrived", 2, at=AT + 7200), tally("cleaned", 2, at=AT + 7200)]])
     found = books(told, PERIOD, quiet())
     assert [row["hour"][11:13] for row in found["subscriptions"]] == []
+
+
+def test_hours_whose_records_were_on_their_way_when_a_subscription_ended_are_partial(told: Store, record: Record) -> None:
+    """Workers were down from 08:00 on; it was revoked at 10:05, and given nothing of what had waited."""
+    asked: list[set[str]] = []
+
+    def oldest(plan: Plan, providers: Collection[str]) -> float:
+        asked.append(set(providers))
+        return HOUR - 3000
+
+    SubscriptionHistory(told, lambda: HOUR + 3900, oldest).seen(Plan(version=2))
+    assert asked == [{"health"}]
+    record([[tally(stage, 5, at=AT + 3600 * away) for stage in ("arrived", "cleaned")] for away in (-2, -1, 0, 1, 2)])
+    found = books(told, PERIOD, quiet())["subscriptions"]
+    assert {row["hour"][11:13]: row["state"] for row in found} == {"07": "imbalanced", "08": "partial", "09": "partial", "10": "partial"}
+
+
+def test_what_workers_gave_before_they_knew_of_an_end_makes_the_next_hour_partial(told: Store, record: Record) -> None:
+    SubscriptionHistory(told, lambda: HOUR + 3599).seen(Plan(version=2))
+    record([[tally("arrived", 5, at=HOUR + 3600), tally("cleaned", 5, at=HOUR + 3600), tally("delivered", 1, "tax", at=HOUR + 3600)]])
+    [row] = books(told, PERIOD, quiet())["subscriptions"]
+    assert (row["hour"][11:13], row["state"]) == ("10", "partial")
+
+
+def test_of_a_subscription_nobody_knew_nothing_is_asked(store: Store) -> None:
+    def oldest(plan: Plan, providers: Collection[str]) -> float:
+        raise AssertionError
+
+    SubscriptionHistory(store, lambda: HOUR, oldest).seen(Plan(version=1, subscriptions={TAX.id: TAX}))
 
 
 def test_a_snapshot_is_in_no_subscriptions_book(told: Store, record: Record) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ledger.queries import EXCHANGE, Json, Period
+from ledger.retention import whole_since
 from ledger.shanghai import bounds, iso
 from ledger.store import Store, statement
 from ledger.subscriptions import Span, spans
@@ -66,6 +67,7 @@ class _View:
 def books(store: Store, period: Period, look: Callable[[], Horizon]) -> Json:
     """All three books of some days, and whether a tally is in the table twice. `look` is asked before and after reading."""
     start, end = bounds(period.first, period.last)
+    start = min(max(start, whole_since(store)), end)
     span, before = {"start": start, "end": end}, look()
     arrived, counted, told = (store.rows(statement(f"book_{name}").template, span) for name in ("datasets", "raw", "subscriptions"))
     history = spans(store)

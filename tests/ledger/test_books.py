@@ -11,6 +11,7 @@ from ledger.days import Days
 from ledger.queries import Period
 from ledger.recorder import Recording
 from ledger.resuming import CaughtUp, Moved
+from ledger.retention import drop_old
 from ledger.shanghai import day_of
 from ledger.store import Store
 from ledger.subscriptions import SubscriptionHistory
@@ -211,6 +212,23 @@ def test_of_a_subscription_nobody_knew_nothing_is_asked(store: Store) -> None:
         raise AssertionError
 
     SubscriptionHistory(store, lambda: HOUR, oldest).seen(Plan(version=1, subscriptions={TAX.id: TAX}))
+
+
+def test_of_a_month_that_one_of_the_tables_has_dropped_there_are_no_books(store: Store, record: Record) -> None:
+    """A lane at rest keeps its last month of raw_count, for the auditor resumes there; the tallies of that month go."""
+    old, idle = second("2020-01-15T09:30:00"), second("2020-02-15T09:30:00")
+    counts = RawCounts(store)
+    counts.take([*raw(5, at=old), *(one._replace(lane="raw.civil") for one in raw(1, at=idle)), *raw(1, 5)])
+    counts.settle({("raw.health", 0): 6, ("raw.civil", 0): 1})
+    counts.flush()
+    record([[tally(stage, records, at=at) for stage in ("arrived", "cleaned")] for at, records in ((old, 5), (idle, 1), (AT, 1))])
+    whole = books(store, Period(day_of(old), day_of(old)), quiet())
+    assert (len(whole["raw"]), whole["states"]["imbalanced"]) == (1, 0)
+    assert drop_old(store) == [("tally", 202001), ("tally", 202002), ("raw_count", 202001)]
+    for at in (old, idle):
+        gone = books(store, Period(day_of(at), day_of(at)), quiet())
+        assert (gone["balanced"], gone["raw"], gone["datasets"]) == (True, [], [])
+    assert len(books(store, Period(day_of(old), day_of(AT)), quiet())["raw"]) == 1
 
 
 def test_a_snapshot_is_in_no_subscriptions_book(told: Store, record: Record) -> None:

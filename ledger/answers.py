@@ -185,7 +185,7 @@ class Minute(Answer):
 
 
 class DutyState(Answer):
-    """What recorder or auditor does; `problem` is what it waits for, in the language of the ledger process."""
+    """What recorder or auditor does; `problem` is what it waits for or has put off, in the language of the ledger process."""
 
     state: Literal["starting", "running", "waiting", "halted", "stopped"]
     problem: str = ""

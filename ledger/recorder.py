@@ -5,6 +5,8 @@ in offset order, one insert is one part, so what is in the table is always a beg
 failure everything in memory is dropped and the table is asked again.
 """
 
+import logging
+import math
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,7 +18,7 @@ from ledger.retention import drop_old
 from ledger.settings import LedgerSettings
 from ledger.store import Store
 from ledger.tallies import Batch, RowPlace, rows_of
-from schemas.errors import HaltError
+from schemas.errors import HaltError, RetryError
 from schemas.names import TALLIES
 from wire.cluster import Cluster, Place
 from wire.reading import LaneReader, Record
@@ -30,6 +32,8 @@ _LOOK = 2.0
 _HOUSEKEEPING = 6 * 3600.0
 
 _REACHED = "SELECT lp, max((lo, li)) AS place FROM tally GROUP BY lp"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,8 @@ class RecorderStatus:
     #: partition of bus.tallies -> the offset everything below which is in the tally table; and in the day tables too.
     recorded: Mapping[int, int] = field(default_factory=dict)
     settled_up_to: Mapping[int, int] = field(default_factory=dict)
+    #: Why a day's tables are put off, while recording goes on.
+    problem: str = ""
 
     @property
     def settled(self) -> bool:
@@ -128,7 +134,7 @@ class Recorder:
                 recording.flush()
 
     def _record(self, duty: Duty, reader: LaneReader, recording: Recording, days: Days, store: Store) -> None:
-        looked, cleaned = 0.0, 0.0
+        looked, cleaned = -math.inf, -math.inf  # not 0: a machine just started counts from there
         self._caught.start()
         while not duty.stopping:
             newest = self._take(reader.batch(0.25), recording)
@@ -146,7 +152,10 @@ class Recorder:
             self._say(recording, days, newest=newest / 1000 or self.status.newest)
             if now - cleaned >= _HOUSEKEEPING and not days.pending:
                 cleaned = now
-                drop_old(store)
+                try:
+                    drop_old(store)
+                except RetryError as error:
+                    log.warning("what is too old stays for now: %s", error)
             duty.fine()
 
     @staticmethod
@@ -169,7 +178,7 @@ class Recorder:
     def _say(self, recording: Recording, days: Days, **news: float) -> None:
         known = {"recorded": self._recorded, "settled_up_to": self._settled, "up_to": self._caught.up_to}
         self.status = replace(self.status, rows=recording.rows, pending_rows=recording.pending, pending_days=days.pending,
-                              **known, **news)  # type: ignore[arg-type]
+                              problem=days.problem, **known, **news)  # type: ignore[arg-type]
 
     def _start(self, recording: Recording) -> dict[Place, int]:
         """Where to read from: the message reached last, for perhaps not all of it is in the table."""

@@ -53,10 +53,16 @@ class Desk:
     def _running(self) -> bool:
         return all(duty.status.state == "running" for duty in self.duties)
 
+    def _duties(self) -> Json:
+        """Each duty's state; what the recorder has put off is its problem, too, though it goes on."""
+        states = {duty.name: _duty(duty) for duty in self.duties}
+        states["recorder"]["problem"] = states["recorder"]["problem"] or self.recorder.status.problem
+        return states
+
     def state(self) -> Json:
         """As `RecorderState`."""
         recorder, auditor, horizon = self.recorder.status, self.auditor.status, self.horizon()
-        return {**{duty.name: _duty(duty) for duty in self.duties}, "recorded": dict(recorder.recorded),
+        return {**self._duties(), "recorded": dict(recorder.recorded),
                 "settled": dict(recorder.settled_up_to), "behind": recorder.behind, "raw_behind": auditor.behind,
                 "raw_in_flight": sum(auditor.in_flight.values()), "quiet": horizon.settled,
                 "up_to": iso(horizon.up_to) if horizon.up_to else ""}  # fmt: skip
@@ -92,7 +98,7 @@ class Desk:
 
     async def ready(self, request: Request) -> Response:
         """Ready: both duties work. Else their problems, with 503."""
-        return JSONResponse({duty.name: _duty(duty) for duty in self.duties}, 200 if self._running else 503)
+        return JSONResponse(self._duties(), 200 if self._running else 503)
 
     async def metrics(self, request: Request) -> Response:
         return Response(exposition(self.recorder, self.auditor, self.duties), media_type=CONTENT_TYPE_LATEST)

@@ -67,7 +67,7 @@ class RawCounts:
         self._tails: dict[Place, Tail] = {}
         self._rows: list[RawCount] = []
         self._since = time.monotonic()
-        store.end_other_inserts()
+        store.take_over()
         self.reached: dict[Place, int] = {(row["lane"], row["lp"]): row["upto"] for row in store.rows(_REACHED)}
 
     @property
@@ -143,9 +143,9 @@ class Auditor:
     def work(self, duty: Duty) -> None:
         """Count from what the table has until the duty ends or the world fails."""
         with Store(self._settings, "auditor") as store, ControlReader(self._settings) as control:
+            counts = RawCounts(store, self.moved)
             history = SubscriptionHistory(store, oldest=partial(oldest_in_flight, self._settings))
             self._adopt(control.load(), history)
-            counts = RawCounts(store, self.moved)
             positions: Mapping[Place, int] = {}
             while not duty.stopping:
                 start = self._start(counts.reached | dict(positions))

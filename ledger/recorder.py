@@ -70,7 +70,7 @@ class Recording:
         self._batch = Batch()
         self._since = 0.0
         self.rows = 0
-        store.end_other_inserts()
+        store.take_over()
         self.reached = {row["lp"]: RowPlace(row["lp"], *row["place"]) for row in store.rows(_REACHED)}
 
     @property

@@ -42,7 +42,7 @@ class HttpServer:
 
     def inserts(self, table: str) -> list[Asked]:
         """What was put into a table from outside."""
-        return [asked for asked in self.asked if asked.sql.startswith(f"INSERT INTO {table} ") and asked.body]
+        return [asked for asked in self.asked if asked.sql.startswith(f"INSERT INTO {table} (") and asked.body]
 
     def answer(self, asked: Asked) -> bytes:
         """What the engine says to it."""
@@ -51,9 +51,9 @@ class HttpServer:
             return b""
         with self._lock:
             self._body.write_bytes(asked.body)
-            body = f"'{self._body}', JSONCompactColumns"
             if "FROM input(" in sql:
-                sql = sql.replace("FROM input(", f"FROM file({body}, ").removesuffix(" FORMAT JSONCompactColumns")
+                sql = sql.replace("FROM input(", f"FROM file('{self._body}', JSONCompactColumns, ")
+                sql = sql.removesuffix("FORMAT JSONCompactColumns")
             elif asked.body:
                 sql = sql.replace(" FORMAT ", f" FROM INFILE '{self._body}' FORMAT ")
             words = {name.removeprefix("param_"): word for name, word in asked.words.items() if name.startswith("param_")}

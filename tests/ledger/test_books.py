@@ -1,7 +1,8 @@
 """The books balance when everything is told, and one tally left out, or counted twice, is seen."""
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,9 @@ from ledger.store import Store
 from ledger.subscriptions import SubscriptionHistory
 from schemas.codec import encode_tallies
 from schemas.control import Plan, Subscription
+from schemas.errors import RetryError
 from schemas.tally import Tally, TallyKey
+from schemas.text import Text
 from tests.ledger.conftest import Record
 from tests.ledger.drawn import second
 from wire.reading import Record as RawRecord
@@ -234,6 +237,37 @@ def test_of_a_month_that_one_of_the_tables_has_dropped_there_are_no_books(store:
 def test_a_snapshot_is_in_no_subscriptions_book(told: Store, record: Record) -> None:
     record([[*WHOLE, tally("delivered", 900, "tax", cause="snapshot")]])
     assert books(told, PERIOD, quiet())["balanced"]
+
+
+def test_the_auditors_inserts_are_cut_where_the_shanghai_month_changes(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One insert is one part; a later one that failed leaves what the auditor resumes behind."""
+    month, cut, failing = second("2026-11-01T00:00:00"), list[list[int]](), [False]
+    insert = Store.insert
+
+    def watched(self: Store, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
+        cut.append(list(columns["hour"]))
+        if failing[0] and len(cut) == 2:
+            raise RetryError(Text("不在", "away"), advice=Text("等", "wait"))
+        insert(self, table, columns)
+
+    monkeypatch.setattr(Store, "insert", watched)
+    values = [*raw(2, 0, month - 7200), *raw(1, 2, month - 1), *raw(3, 3, month), *raw(1, 6, month - 1)]
+
+    def count() -> RawCounts:
+        counts = RawCounts(store)
+        counts.take(values)
+        counts.settle({("raw.health", 0): 7})
+        return counts
+
+    failing[0] = True
+    with pytest.raises(RetryError):
+        count().flush()
+    assert cut == [[month - 7200, month - 3600], [month]]
+    failing[0] = False
+    cut.clear()
+    count().flush()
+    assert cut == [[month], [month - 3600]]
+    assert store.rows("SELECT sum(records) AS records FROM raw_count") == [{"records": 7}]
 
 
 def test_markers_and_tombstones_on_raw_are_no_values_and_the_auditor_resumes_where_it_was(store: Store) -> None:

@@ -17,7 +17,7 @@ from ledger.settings import LedgerSettings
 from ledger.shanghai import day_of
 from ledger.store import Store
 from tests.ledger.live import Bus, until
-from tests.ledger.test_books import AT, tally
+from tests.ledger.test_books import tally
 from wire.settings import KafkaSettings
 
 
@@ -39,7 +39,8 @@ def desk(on_kafka: LedgerSettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 @pytest.mark.kafka
 def test_an_old_hours_loss_is_an_alarm_while_traffic_never_stops(desk: Desk, admin: KafkaSettings) -> None:
     bus, over = Bus(admin), threading.Event()
-    bus.tell([[tally("arrived", 10)]])
+    old = int(time.time()) - 3 * 86400
+    bus.tell([[tally("arrived", 10, at=old)]])
 
     def flow() -> None:
         while not over.wait(0.01):
@@ -53,8 +54,8 @@ def test_an_old_hours_loss_is_an_alarm_while_traffic_never_stops(desk: Desk, adm
     traffic = threading.Thread(target=flow)
     traffic.start()
     try:
-        until(lambda: judged(AT).get("state") == "imbalanced")
-        assert judged(AT)["difference"] == 10
+        until(lambda: judged(old).get("state") == "imbalanced")
+        assert judged(old)["difference"] == 10
         assert not desk.horizon().settled
         assert judged(int(time.time()))["state"] != "imbalanced"
     finally:

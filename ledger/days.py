@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from typing import NamedTuple
 
+from ledger.queries import OF_NO_SUBSCRIBER
 from ledger.shanghai import bounds, day_of
 from ledger.store import Store, statement
 from schemas.errors import RetryError
@@ -29,7 +30,8 @@ _PUT_OFF, _LONGEST = 15.0, 600.0
 #: A day of so many tallies is searched for peaks in one go; a larger one by the hour, for memory's sake.
 _AT_ONCE = 50_000
 
-_SCOPES = (("all", "''", "1"), ("dataset", "dataset", "dataset != ''"), ("subscriber", "subscriber", "subscriber != ''"))
+_SCOPES = (("all", "''", OF_NO_SUBSCRIBER), ("dataset", "dataset", f"dataset != '' AND {OF_NO_SUBSCRIBER}"),
+           ("subscriber", "subscriber", "subscriber != ''"))
 
 _STALE = """
 SELECT day, sum(t) AS tallies, sum(d) AS folded FROM

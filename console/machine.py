@@ -126,6 +126,8 @@ class LocalBus:
         applied = apply(self.admin, city, self.secrets)
         if not self._connect_environment:
             self._connect_environment = _named(city, self._settings)
+        if lost := [role for role in BUREAU_PROGRAMS.values() if role in applied.elsewhere]:
+            raise _lost(self.secrets, lost)
         return applied
 
     def start_processes(self) -> None:
@@ -281,6 +283,15 @@ def _named(city: Path, given: Mapping[str, str]) -> dict[str, str]:
     """What the connectors of a city look for in their environment, and PostgreSQL's own variables."""
     wanted = {str(each.config["password_env"]) for each in read_city(city).connectors.values() if each.config.get("password_env")}
     return {name: value for name, value in given.items() if name in wanted or name.startswith("PG")}
+
+
+def _lost(folder: Path, roles: list[str]) -> HaltError:
+    """Their processes could not log in, and new passwords would lock out those that run elsewhere."""
+    return HaltError(Text(f"Kafka 已有用户 {'、'.join(roles)}，而 {folder} 中没有其口令文件",
+                          f"Kafka has the users {', '.join(roles)}, but their password files are not in {folder}"),
+                     advice=Text("从最初启动的目录复制；确已遗失时先在 Kafka 上删除这些用户的口令，或换一个 --home",
+                                 "copy them from the home they were made in; if they are lost, delete these users' passwords on "
+                                 "Kafka first, or choose another --home"))
 
 
 def running_pid(home: Path) -> int | None:

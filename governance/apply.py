@@ -15,6 +15,7 @@ from governance.city import read_city
 from governance.compile import Change, compile_change
 from governance.diff import Line, diff
 from schemas.control import ConnectorInstance, LaneState, Plan
+from schemas.text import Text
 from wire.admin import BUS_LANES, Done, Provisioner
 from wire.cluster import Cluster
 from wire.compacted import read_compacted
@@ -29,11 +30,15 @@ Told = Callable[[Done], None]
 
 @dataclass(frozen=True)
 class Applied:
-    """What one apply did: the version now in force, its lines, and whether anything was written."""
+    """What one apply did: the version now in force, its lines, and whether anything was written.
+
+    `elsewhere` are roles whose user Kafka has, but whose password is not in the folder: it was drawn in another home.
+    """
 
     version: int
     lines: list[Line]
     written: bool
+    elsewhere: tuple[str, ...] = ()
 
 
 def preview(settings: KafkaSettings, folder: Path) -> list[Line]:
@@ -45,22 +50,24 @@ def preview(settings: KafkaSettings, folder: Path) -> list[Line]:
 
 
 def apply(settings: KafkaSettings, folder: Path, secrets_folder: Path, told: Told = lambda done: None) -> Applied:
-    """Bring the bus to what `folder` declares. Passwords of new users go to `secrets_folder`, one file each, mode 600."""
+    """Bring the bus to what `folder` declares. Passwords of new users go to `secrets_folder`, one file each, mode 600.
+
+    An apply that was killed anywhere is finished by the next: whatever it did not reach is found wanting again.
+    """
     city = read_city(folder)
     provisioner = Provisioner(settings)
     _tell(told, provisioner.ensure_lanes(BUS_LANES))
     with ControlWriter(settings) as writer:
-        current, connectors = writer.plan, _connectors(settings)
-        change = compile_change(current, connectors, city, lanes_with_data=_used(settings, current))
-        lines = diff(current, connectors, change)
-        _provision(provisioner, change, secrets_folder, told)
-        if not lines:
-            return Applied(current.version, [], written=False)
-        gone = [connectors[name] for name in change.removed.get("bus.connectors", ())]
-        plan = writer.write((item for items in change.objects.values() for item in items), gone, change.lanes)
-    for role in _idle_subscribers(plan):
+        plan, connectors = writer.plan, _connectors(settings)
+        change = compile_change(plan, connectors, city, lanes_with_data=_used(settings, plan))
+        lines = diff(plan, connectors, change)
+        elsewhere = _provision(provisioner, change, secrets_folder, told)
+        if lines:
+            gone = [connectors[name] for name in change.removed.get("bus.connectors", ())]
+            plan = writer.write((item for items in change.objects.values() for item in items), gone, change.lanes)
+    for role in change.idle:
         _tell(told, provisioner.revoke(role))
-    return Applied(plan.version, lines, written=True)
+    return Applied(plan.version, lines, bool(lines), elsewhere)
 
 
 def settle(settings: KafkaSettings) -> list[str]:
@@ -88,17 +95,32 @@ def password_file(folder: Path, role: str) -> Path:
     return folder / f"{role}.password"
 
 
-def _provision(provisioner: Provisioner, change: Change, folder: Path, told: Told) -> None:
+def _provision(provisioner: Provisioner, change: Change, folder: Path, told: Told) -> tuple[str, ...]:
+    """Lanes, users and rights; the roles that can log in with a password this folder does not have."""
     _tell(told, provisioner.ensure_lanes({lane: state.partitions for lane, state in change.lanes.items()}))
-    fresh = {role: _new_password(password_file(folder, role)) for role in change.roles
-             if not password_file(folder, role).exists()}
-    _tell(told, provisioner.ensure_users(fresh))
+    there = provisioner.users(change.roles)
+    missing = [role for role in change.roles if role not in there]
+    _tell(told, provisioner.ensure_users({role: _password(password_file(folder, role)) for role in missing}))
+    elsewhere = tuple(role for role in change.roles if role in there and not password_file(folder, role).exists())
+    if elsewhere:
+        told(Done(folder.name, _kept(elsewhere)))
     _tell(told, provisioner.grant(change.roles))
+    return elsewhere
 
 
-def _new_password(path: Path) -> SecretStr:
-    write_secret(path, SecretStr(secrets.token_urlsafe(24)))
+def _password(path: Path) -> SecretStr:
+    """The password this home has for a user, drawn if there is none."""
+    if not path.exists():
+        write_secret(path, SecretStr(secrets.token_urlsafe(24)))
     return read_secret(path)
+
+
+def _kept(roles: tuple[str, ...]) -> Text:
+    """A new password would lock out the process that uses the present one."""
+    return Text(f"这里没有 {'、'.join(roles)} 的口令文件，而这些用户已存在：口令保持不变。请从最初执行 apply 的目录复制；"
+                "确已遗失时先在 Kafka 上删除该用户的口令，再执行 apply",
+                f"no password file of {', '.join(roles)} is here, and these users exist: their passwords stay. Copy the "
+                "files from the home of the first apply; if one is lost, delete that user's password on Kafka, apply again")
 
 
 def _in_force(settings: KafkaSettings) -> tuple[Plan, dict[str, ConnectorInstance]]:
@@ -119,13 +141,6 @@ def _used(settings: KafkaSettings, plan: Plan) -> frozenset[str]:
     cluster = Cluster(settings)
     ends = cluster.ends(cluster.places(plan.lanes))
     return frozenset(lane for (lane, _), end in ends.items() if end > 0)
-
-
-def _idle_subscribers(plan: Plan) -> Iterable[str]:
-    """Roles of subscribers none of whose subscriptions is live any more: their rights and password go."""
-    subscribed = {item.subscriber for item in plan.subscriptions.values()}
-    live = {item.subscriber for item in plan.subscriptions.values() if item.state == "live"}
-    return (f"subscriber.{name}" for name in sorted(subscribed - live))
 
 
 def _tell(told: Told, done: Iterable[Done]) -> None:

@@ -2,6 +2,7 @@
 
 import stat
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
@@ -11,8 +12,10 @@ from governance.apply import apply, password_file, preview, settle
 from governance.problems import RefusedError
 from schemas.errors import BusError
 from trial.kafka import ADMIN, LocalKafka
+from wire.admin import Done, Provisioner
 from wire.cluster import Cluster
 from wire.control import ControlReader
+from wire.grants import Grants
 from wire.probe import answers
 from wire.publisher import Publisher
 from wire.reading import LaneReader
@@ -83,6 +86,95 @@ def test_a_lane_stays_new_until_every_partition_has_a_commit(
     with ControlReader(admin) as reader:
         plan = reader.load()
     assert (plan.lanes["raw.health"].new, plan.lanes["clean.health"].new) == (False, True)
+
+
+def test_the_next_apply_does_not_give_back_what_was_taken_away(admin: KafkaSettings, city_folder: Path, tmp_path: Path) -> None:
+    apply(admin, city_folder, tmp_path / "secrets")
+    (city_folder / "subscriptions/tax.health.resident.toml").unlink()
+    apply(admin, city_folder, tmp_path / "secrets")
+    assert apply(admin, city_folder, tmp_path / "secrets").written is False
+    assert Grants(admin, Cluster(admin)).of("subscriber.tax") == set()
+    (city_folder / "departments/edu.toml").write_text('title = "教育局"\nroles = ["provider"]\n')
+    assert apply(admin, city_folder, tmp_path / "secrets").written is True
+    assert Grants(admin, Cluster(admin)).of("subscriber.tax") == set()
+
+
+def test_an_apply_killed_between_plan_and_revocation_is_finished_by_the_next(
+        admin: KafkaSettings, city_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    apply(admin, city_folder, tmp_path / "secrets")
+    (city_folder / "subscriptions/tax.health.resident.toml").unlink()
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(Provisioner, "revoke", killed)
+        apply(admin, city_folder, tmp_path / "secrets")
+    tax = admin.as_role("subscriber.tax", read_secret(password_file(tmp_path / "secrets", "subscriber.tax")))
+    answers(tax)
+    assert apply(admin, city_folder, tmp_path / "secrets").written is False
+    assert Grants(admin, Cluster(admin)).of("subscriber.tax") == set()
+    with pytest.raises(BusError):
+        answers(tax)
+
+
+def test_who_is_granted_again_can_log_in_and_read(admin: KafkaSettings, city_folder: Path, tmp_path: Path) -> None:
+    apply(admin, city_folder, tmp_path / "secrets")
+    file = city_folder / "subscriptions/tax.health.resident.toml"
+    text = file.read_text(encoding="utf-8")
+    file.unlink()
+    apply(admin, city_folder, tmp_path / "secrets")
+    file.write_text(text, encoding="utf-8")
+    apply(admin, city_folder, tmp_path / "secrets")
+    tax = admin.as_role("subscriber.tax", read_secret(password_file(tmp_path / "secrets", "subscriber.tax")))
+    with LaneReader(tax, ["deliver.tax"]) as reader:
+        assert list(reader.to_end()) == []
+
+
+def test_a_role_taken_out_of_a_department_loses_rights_and_password(
+        admin: KafkaSettings, city_folder: Path, tmp_path: Path) -> None:
+    department = city_folder / "departments/tax.toml"
+    department.write_text('title = "税务局"\nroles = ["subscriber", "provider"]\n', encoding="utf-8")
+    apply(admin, city_folder, tmp_path / "secrets")
+    publisher = admin.as_role("provider.tax", read_secret(password_file(tmp_path / "secrets", "provider.tax")))
+    answers(publisher)
+    department.write_text('title = "税务局"\nroles = ["subscriber"]\n', encoding="utf-8")
+    apply(admin, city_folder, tmp_path / "secrets")
+    assert Grants(admin, Cluster(admin)).of("provider.tax") == set()
+    assert Grants(admin, Cluster(admin)).of("subscriber.tax") != set()
+    with pytest.raises(BusError):
+        answers(publisher)
+
+
+def test_an_apply_killed_before_its_users_were_made_is_finished_by_the_next(
+        admin: KafkaSettings, city_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(Provisioner, "ensure_users", killed)
+        apply(admin, city_folder, tmp_path / "secrets")
+    before = read_secret(password_file(tmp_path / "secrets", "worker"))
+    apply(admin, city_folder, tmp_path / "secrets")
+    assert read_secret(password_file(tmp_path / "secrets", "worker")) == before
+    answers(admin.as_role("worker", before))
+
+
+def test_apply_from_another_home_leaves_the_passwords_of_a_running_bus_alone_and_says_so(
+        admin: KafkaSettings, city_folder: Path, tmp_path: Path) -> None:
+    apply(admin, city_folder, tmp_path / "secrets")
+    worker = admin.as_role("worker", read_secret(password_file(tmp_path / "secrets", "worker")))
+    told: list[Done] = []
+    (city_folder / "departments/edu.toml").write_text('title = "教育局"\nroles = ["provider"]\n')
+    applied = apply(admin, city_folder, tmp_path / "elsewhere", told.append)
+    answers(worker)
+    assert not password_file(tmp_path / "elsewhere", "worker").exists()
+    assert {"worker", "connect", "ledger", "serve", "subscriber.tax"} <= set(applied.elsewhere)
+    assert "provider.edu" not in applied.elsewhere
+    answers(admin.as_role("provider.edu", read_secret(password_file(tmp_path / "elsewhere", "provider.edu"))))
+    (kept,) = [done.what.en for done in told if done.name == "elsewhere"]
+    assert all(role in kept for role in applied.elsewhere)
+
+
+class Killed(BaseException):
+    """What a test does in place of `kill -9`: nothing of the bus catches it."""
+
+
+def killed(*_: object) -> NoReturn:
+    raise Killed
 
 
 def commit(settings: KafkaSettings, lane: str, partitions: list[int]) -> None:

@@ -10,6 +10,7 @@ from governance.compile import Change, compile_change
 from governance.diff import diff
 from governance.problems import RefusedError
 from schemas.control import Plan, Subscription
+from wire.rights import BUREAU
 
 NO_DATA: frozenset[str] = frozenset()
 
@@ -180,3 +181,14 @@ def test_lanes_keep_their_state_over_later_changes(city_folder: Path, first: Pla
     settled = replace(first, lanes={lane: state.model_copy(update={"new": False}) for lane, state in first.lanes.items()})
     edit(city_folder, "subscriptions/tax.health.resident.toml", "核验", "另用")
     assert not any(state.new for state in compiled(city_folder, settled).lanes.values())
+
+
+def test_a_user_is_needed_for_who_has_something_to_do_and_every_other_role_is_idle(city_folder: Path, first: Plan) -> None:
+    change = compiled(city_folder, first)
+    assert set(change.roles) == {*BUREAU, "provider.health", "subscriber.tax", "subscriber.province"}
+    assert set(change.idle) == {"subscriber.health", "provider.tax", "provider.province"}
+    (city_folder / "subscriptions/tax.health.resident.toml").unlink()
+    for current in (first, after(first, compiled(city_folder, first))):
+        change = compiled(city_folder, current)
+        assert "subscriber.tax" not in change.roles
+        assert "subscriber.tax" in change.idle

@@ -1,5 +1,6 @@
 """`up` and `down`: one signal ends everything, a killed supervisor leaves nobody behind, and the next start goes on."""
 
+import errno
 import re
 import signal
 import time
@@ -11,6 +12,7 @@ import pytest
 
 from console.machine import running_pid
 from console.supervisor import Program, Supervisor, python
+from schemas.text import Text
 from streams.transport.exits import FENCED, HALTED
 from tests.console.conftest import Ran, Up, alive
 from trial.kafka import LocalKafka
@@ -114,6 +116,83 @@ def test_what_dies_is_started_again_after_a_growing_wait(tmp_path: Path) -> None
     assert waits[:3] == [0.5, 1.0, 2.0]
     assert "(5)" in heard[0]
     assert str(tmp_path / "logs" / "short.log") in heard[0]
+
+
+def restarts(supervisor: Supervisor, name: str) -> int:
+    return supervisor.states()[name][1]
+
+
+def test_a_terminal_that_takes_no_word_does_not_end_the_watch(tmp_path: Path) -> None:
+    def told(name: str, what: Text) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    supervisor = Supervisor(tmp_path / "logs", told)
+    try:
+        supervisor.start(script("short", "raise SystemExit(5)"))
+        until(lambda: restarts(supervisor, "short") >= 2)
+    finally:
+        supervisor.stop()
+
+
+def test_what_cannot_be_started_now_is_tried_again_and_the_others_are_watched_meanwhile(tmp_path: Path) -> None:
+    supervisor, heard = told(tmp_path)
+    log = tmp_path / "logs" / "first.log"
+    try:
+        supervisor.start(script("first", "raise SystemExit(5)"))
+        supervisor.start(script("second", "raise SystemExit(5)"))
+        log.unlink()
+        log.mkdir()
+        until(lambda: any("first: cannot be started (Is a directory)" in each for each in heard))
+        until(lambda: restarts(supervisor, "second") >= 2)
+        assert restarts(supervisor, "first") == 0
+        log.rmdir()
+        until(lambda: restarts(supervisor, "first") >= 1)
+    finally:
+        supervisor.stop()
+    waits = [float(wait) for each in heard if each.startswith("first") for wait in re.findall(r"in ([\d.]+) s", each)]
+    assert waits == sorted(waits)
+    assert waits[1] == 2 * waits[0]
+
+
+def test_a_directory_that_is_gone_stops_no_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    supervisor, _ = told(tmp_path)
+    try:
+        supervisor.start(script("short", "raise SystemExit(5)"))
+        here.rmdir()
+        until(lambda: restarts(supervisor, "short") >= 2)
+    finally:
+        supervisor.stop()
+
+
+def test_a_large_log_is_put_aside_when_its_process_starts_and_one_old_one_stays(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.supervisor._LARGE_LOG", 1000)
+    supervisor, _ = told(tmp_path)
+    log, old = tmp_path / "logs" / "loud.log", tmp_path / "logs" / "loud.log.old"
+    log.parent.mkdir()
+    try:
+        for written, kept in ((999, None), (1001, "x" * 1001), (1002, "x" * 1002)):
+            log.write_text("x" * written)
+            supervisor.start(script("loud", "print('hello', flush=True)"))
+            until(lambda: "hello" in log.read_text())
+            supervisor.end("loud")
+            assert (old.read_text() if old.exists() else None) == kept
+    finally:
+        supervisor.stop()
+    assert sorted(path.name for path in log.parent.iterdir()) == ["loud.log", "loud.log.old"]
+
+
+def test_a_signal_without_a_name_is_told_by_number(tmp_path: Path) -> None:
+    supervisor, heard = told(tmp_path)
+    try:
+        supervisor.start(script("hit", "import os, signal; os.kill(os.getpid(), signal.SIGRTMIN + 5)"))
+        until(lambda: bool(heard))
+    finally:
+        supervisor.stop()
+    assert f"hit: ended (signal {signal.SIGRTMIN + 5}), restarts in 0.5 s" in heard[0]
 
 
 @pytest.mark.parametrize(("code", "words"), [(FENCED, "another process has taken over"), (HALTED, "a person is needed")])

@@ -20,8 +20,9 @@ from connectors.settings import ConnectSettings
 from console.connection import CONNECTION, exactly, remember
 from console.serve.settings import ServeSettings
 from console.supervisor import Program, Supervisor, python
-from governance.apply import Applied, apply, password_file, settle
+from governance.apply import Applied, apply, password_file
 from governance.city import read_city
+from governance.settling import settle
 from ledger.settings import LedgerSettings
 from schemas.errors import HaltError
 from schemas.text import Text
@@ -163,7 +164,7 @@ class LocalBus:
 
     def settle(self) -> list[str]:
         """Clear `new` of lanes the workers have committed on; the lanes that are still new."""
-        return settle(self.admin)
+        return settle(self.admin, self.secrets)
 
     def end_processes(self) -> None:
         """Stop the processes, then the broker; the home stays ours."""

@@ -12,9 +12,12 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from governance.city import read_city
-from governance.compile import Change, compile_change
+from governance.compile import READ_BY_WORKERS, Change, compile_change
+from governance.declared import City
 from governance.diff import Line, diff
-from schemas.control import ConnectorInstance, LaneState, Plan
+from governance.settling import control_turn
+from schemas.control import ConnectorInstance, Plan
+from schemas.errors import HaltError
 from schemas.text import Text
 from wire.admin import BUS_LANES, Done, Provisioner
 from wire.cluster import Cluster
@@ -23,7 +26,7 @@ from wire.control import ControlReader, ControlWriter
 from wire.secret import read_secret, write_secret
 from wire.settings import KafkaSettings
 
-__all__ = ["Applied", "apply", "password_file", "preview", "settle"]
+__all__ = ["Applied", "apply", "password_file", "preview"]
 
 Told = Callable[[Done], None]
 
@@ -55,6 +58,11 @@ def apply(settings: KafkaSettings, folder: Path, secrets_folder: Path, told: Tol
     An apply that was killed anywhere is finished by the next: whatever it did not reach is found wanting again.
     """
     city = read_city(folder)
+    with control_turn(secrets_folder):
+        return _apply(settings, city, secrets_folder, told)
+
+
+def _apply(settings: KafkaSettings, city: City, secrets_folder: Path, told: Told) -> Applied:
     provisioner = Provisioner(settings)
     _tell(told, provisioner.ensure_lanes(BUS_LANES))
     with ControlWriter(settings) as writer:
@@ -63,31 +71,13 @@ def apply(settings: KafkaSettings, folder: Path, secrets_folder: Path, told: Tol
         lines = diff(plan, connectors, change)
         elsewhere = _provision(provisioner, change, secrets_folder, told)
         if lines:
+            # Provisioning takes its time: a lane that was empty before may hold data now, and who joins would miss them.
+            change = compile_change(plan, connectors, city, lanes_with_data=_used(settings, plan))
             gone = [connectors[name] for name in change.removed.get("bus.connectors", ())]
             plan = writer.write((item for items in change.objects.values() for item in items), gone, change.lanes)
     for role in change.idle:
         _tell(told, provisioner.revoke(role))
     return Applied(plan.version, lines, bool(lines), elsewhere)
-
-
-def settle(settings: KafkaSettings) -> list[str]:
-    """Clear `new` of every lane whose partitions all have a worker's commit; the lanes that remain new.
-
-    From then on a missing commit is an error that stops a worker, never a reason to read from the beginning again.
-    """
-    with ControlReader(settings) as reader:
-        plan = reader.load()
-    fresh = [lane for lane, state in plan.lanes.items() if state.new]
-    if not fresh:
-        return []
-    committed = Cluster(settings).committed("worker", fresh)
-    ready = {lane for lane in fresh if all((lane, number) in committed for number in range(plan.lanes[lane].partitions))}
-    if ready:
-        with ControlWriter(settings) as writer:
-            lanes = {lane: LaneState(partitions=state.partitions, new=state.new and lane not in ready)
-                     for lane, state in writer.plan.lanes.items()}
-            writer.write(lanes=lanes)
-    return [lane for lane in fresh if lane not in ready]
 
 
 def password_file(folder: Path, role: str) -> Path:
@@ -137,10 +127,22 @@ def _connectors(settings: KafkaSettings) -> dict[str, ConnectorInstance]:
 
 
 def _used(settings: KafkaSettings, plan: Plan) -> frozenset[str]:
-    """The lanes of the plan that hold, or ever held, a record."""
+    """The lanes of the plan that hold, or ever held, a record. What was deleted and can be made again is not there."""
     cluster = Cluster(settings)
-    ends = cluster.ends(cluster.places(plan.lanes))
+    there = cluster.existing(plan.lanes)
+    if lost := [lane for lane in plan.lanes if lane not in there and lane.startswith(READ_BY_WORKERS)]:
+        raise _lost(lost)
+    ends = cluster.ends((lane, number) for lane, partitions in there.items() for number in range(partitions))
     return frozenset(lane for (lane, _), end in ends.items() if end > 0)
+
+
+def _lost(lanes: list[str]) -> HaltError:
+    """Made again, they would begin at 0 where the plan and the workers' positions say otherwise."""
+    return HaltError(Text(f"方案中的通道 {'、'.join(lanes)} 已不在 Kafka 上",
+                          f"the plan's lanes {', '.join(lanes)} are no longer on Kafka"),
+                     advice=Text("通道连同其中的数据和位置被删除了：请从备份恢复 Kafka 的数据；不能恢复时，以另一个部门名登记",
+                                 "they were deleted with their data and positions: restore Kafka's data from a backup; "
+                                 "if that cannot be done, register the department under another name"))
 
 
 def _tell(told: Told, done: Iterable[Done]) -> None:

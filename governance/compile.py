@@ -32,9 +32,10 @@ from schemas.names import TALLIES, Names
 from schemas.text import Text
 from wire.rights import BUREAU
 
-__all__ = ["Change", "compile_change"]
+__all__ = ["READ_BY_WORKERS", "Change", "compile_change"]
 
-_READ_BY_WORKERS = ("raw.", "clean.")
+#: How the lanes begin on which workers keep a position.
+READ_BY_WORKERS = ("raw.", "clean.")
 
 
 @dataclass(frozen=True)
@@ -224,7 +225,7 @@ def _department_lanes(name: str, file: DepartmentFile) -> Iterator[tuple[str, in
 
 def _lanes(current: Plan, city: City) -> dict[str, LaneState]:
     """Every lane after the change: known ones as they are, new ones that workers read marked new."""
-    declared = {lane: LaneState(partitions=partitions, new=lane.startswith(_READ_BY_WORKERS))
+    declared = {lane: LaneState(partitions=partitions, new=lane.startswith(READ_BY_WORKERS))
                 for name, file in city.departments.items() for lane, partitions in _department_lanes(name, file)}
     return {TALLIES: LaneState(partitions=1, new=False), **declared, **current.lanes}
 

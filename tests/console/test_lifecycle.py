@@ -2,6 +2,7 @@
 
 import errno
 import re
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -10,12 +11,15 @@ from pathlib import Path
 import psutil
 import pytest
 
+from console.connection import connect
 from console.machine import running_pid
 from console.supervisor import Program, Supervisor, python
 from schemas.text import Text
 from streams.transport.exits import FENCED, HALTED
 from tests.console.conftest import Ran, Up, alive
+from trial.city.luan import DIRECTORY
 from trial.kafka import LocalKafka
+from wire.control import ControlReader
 
 pytestmark = pytest.mark.kafka
 
@@ -69,6 +73,40 @@ def test_a_killed_broker_and_a_killed_postgresql_are_started_again_where_they_we
         assert bus.interrupt() == 0
 
 
+def test_a_broker_that_cannot_start_now_is_waited_for_and_lanes_added_later_are_settled(
+        tmp_path: Path, shutong: Callable[..., Ran]) -> None:
+    bus = Up(tmp_path / "home", "--workers", "1")
+    try:
+        bus.wait_for("The bus is up")
+        until(lambda: new_lanes(bus) == [])
+        broker = LocalKafka.at(bus.home / "kafka")
+        properties = bus.home / "kafka" / "secrets" / "server.properties"
+        properties.unlink()
+        (properties / "in the way").mkdir(parents=True)
+        broker.kill()
+        bus.wait_for("✗")
+        until(lambda: bus.said().count("kafka: ended unexpectedly") >= 3)
+        assert bus.process.poll() is None, bus.said()
+        assert len(re.findall(f"✗.*{bus.home / 'kafka'}", bus.said())) == 1, bus.said()
+        (properties / "in the way").rmdir()
+        properties.rmdir()
+        until(lambda: broker.running, patience=60)
+
+        city = shutil.copytree(DIRECTORY, tmp_path / "city")
+        (city / "departments" / "edu.toml").write_text('title = "教育局"\nroles = ["provider"]\n', encoding="utf-8")
+        applied = shutong("--lang", "en", "apply", str(city), "--yes", "--settle", "--home", str(bus.home))
+        assert applied.code == 0, applied.said()
+        assert re.search(r"version \d+ is in force: \S+-1$", applied.err.strip()), applied.err
+        assert new_lanes(bus) == []
+    finally:
+        assert bus.interrupt() == 0
+
+
+def new_lanes(bus: Up) -> list[str]:
+    with ControlReader(connect(bus.home)) as reader:
+        return [lane for lane, state in reader.load().lanes.items() if state.new]
+
+
 def test_ctrl_c_while_it_starts_leaves_no_process_and_no_lock(tmp_path: Path) -> None:
     bus = Up(tmp_path / "home")
     bus.wait_for("starting Apache Kafka")
@@ -98,8 +136,8 @@ def script(name: str, text: str) -> Program:
     return Program(name, python("-c", text))
 
 
-def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+def until(true: Callable[[], bool], patience: float = 30) -> None:
+    deadline = time.monotonic() + patience
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.02)

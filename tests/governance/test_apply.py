@@ -1,20 +1,24 @@
 """`apply` on a real Kafka: lanes, users and rights first, then one version; revocation; what is new becomes settled."""
 
 import stat
+import time
+from collections.abc import Iterable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 from pydantic import SecretStr
 
-from governance.apply import apply, password_file, preview, settle
+from governance.apply import apply, password_file, preview
 from governance.problems import RefusedError
-from schemas.errors import BusError
+from governance.settling import settle
+from schemas.control import Plan
+from schemas.errors import BusError, HaltError
 from trial.kafka import ADMIN, LocalKafka
 from wire.admin import Done, Provisioner
 from wire.cluster import Cluster
-from wire.control import ControlReader
+from wire.control import ControlReader, ControlWriter
 from wire.grants import Grants
 from wire.probe import answers
 from wire.publisher import Publisher
@@ -79,10 +83,10 @@ def test_joining_a_lane_that_holds_data_is_refused_and_writes_nothing(
 def test_a_lane_stays_new_until_every_partition_has_a_commit(
         admin: KafkaSettings, city_folder: Path, tmp_path: Path) -> None:
     apply(admin, city_folder, tmp_path / "secrets")
-    assert set(settle(admin)) == {"raw.health", "clean.health"}
+    assert set(settle(admin, tmp_path / "secrets")) == {"raw.health", "clean.health"}
     commit(admin, "raw.health", [0, 1])
     commit(admin, "clean.health", [0])
-    assert settle(admin) == ["clean.health"]
+    assert settle(admin, tmp_path / "secrets") == ["clean.health"]
     with ControlReader(admin) as reader:
         plan = reader.load()
     assert (plan.lanes["raw.health"].new, plan.lanes["clean.health"].new) == (False, True)
@@ -167,6 +171,68 @@ def test_apply_from_another_home_leaves_the_passwords_of_a_running_bus_alone_and
     answers(admin.as_role("provider.edu", read_secret(password_file(tmp_path / "elsewhere", "provider.edu"))))
     (kept,) = [done.what.en for done in told if done.name == "elsewhere"]
     assert all(role in kept for role in applied.elsewhere)
+
+
+def test_settling_steps_back_while_an_apply_of_the_same_home_is_under_way(
+        admin: KafkaSettings, city_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    apply(admin, city_folder, tmp_path / "secrets")
+    for lane in ("raw.health", "clean.health"):
+        commit(admin, lane, [0, 1])
+    write, remaining = ControlWriter.write, []
+
+    def meanwhile(writer: ControlWriter, *what: Any) -> Plan:
+        monkeypatch.setattr(ControlWriter, "write", write)
+        remaining.append(set(settle(admin, tmp_path / "secrets")))
+        return write(writer, *what)
+
+    monkeypatch.setattr(ControlWriter, "write", meanwhile)
+    (city_folder / "departments/edu.toml").write_text('title = "教育局"\nroles = ["subscriber"]\n')
+    assert apply(admin, city_folder, tmp_path / "secrets").version == 2
+    assert remaining == [{"raw.health", "clean.health"}]
+    assert settle(admin, tmp_path / "secrets") == []
+
+
+def test_data_that_come_while_lanes_and_rights_are_made_refuse_who_would_miss_them(
+        admin: KafkaSettings, city_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    apply(admin, city_folder, tmp_path / "secrets")
+    grant = Provisioner.grant
+
+    def meanwhile(provisioner: Provisioner, roles: Iterable[str]) -> list[Done]:
+        with Publisher(admin) as publisher:
+            publisher.send("raw.health", b"k", b"v")
+        return grant(provisioner, roles)
+
+    monkeypatch.setattr(Provisioner, "grant", meanwhile)
+    (city_folder / "departments/police.toml").write_text('title = "公安局"\nroles = ["subscriber"]\n')
+    (city_folder / "subscriptions/police.health.resident.toml").write_text('fields = ["name"]\npurpose = "p"\n')
+    with pytest.raises(RefusedError, match=r"police\.health\.resident"):
+        apply(admin, city_folder, tmp_path / "secrets")
+    with ControlReader(admin) as reader:
+        assert reader.load().version == 1
+
+
+def test_a_lane_that_was_deleted_is_made_again_unless_workers_keep_positions_on_it(
+        admin: KafkaSettings, city_folder: Path, tmp_path: Path) -> None:
+    apply(admin, city_folder, tmp_path / "secrets")
+    delete(admin, "deliver.tax")
+    told: list[Done] = []
+    assert apply(admin, city_folder, tmp_path / "secrets", told.append).written is False
+    assert [done.name for done in told] == ["deliver.tax"]
+    assert Cluster(admin).existing(["deliver.tax"]) == {"deliver.tax": 1}
+    delete(admin, "raw.health")
+    for attempt in (lambda: preview(admin, city_folder), lambda: apply(admin, city_folder, tmp_path / "secrets")):
+        with pytest.raises(HaltError, match=r"raw\.health") as refused:
+            attempt()
+        assert "shutong apply" not in str(refused.value)
+    assert Cluster(admin).existing(["raw.health"]) == {}
+
+
+def delete(settings: KafkaSettings, lane: str) -> None:
+    cluster = Cluster(settings)
+    for future in cluster.admin.delete_topics([settings.names.topic(lane)]).values():
+        future.result(20)
+    while cluster.existing([lane]):
+        time.sleep(0.05)
 
 
 class Killed(BaseException):

@@ -24,7 +24,9 @@ COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = [name for name, service in SERVICES.items() if service["image"].startswith("shutong:")]
 PROCESSES = {"worker": WorkerSettings, "connect": ConnectSettings, "ledger": LedgerSettings, "serve": ServeSettings}
-SETTINGS: dict[str, type[KafkaSettings]] = {**PROCESSES, "apply": KafkaSettings}
+#: Those that run once: the script of `apply`.
+ONCE = ("apply", "settle")
+SETTINGS: dict[str, type[KafkaSettings]] = {**PROCESSES, **dict.fromkeys(ONCE, KafkaSettings)}
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
@@ -87,11 +89,20 @@ def test_a_command_is_one_the_command_line_takes(service: str) -> None:
 
 def test_apply_runs_the_script_the_image_brings() -> None:
     script, target = re.search(r"^COPY --chmod=755 (\S+) \S+/([\w-]+)$", DOCKERFILE, re.MULTILINE).groups()  # type: ignore[union-attr]
-    assert SERVICES["apply"]["entrypoint"] == [target]
     text = (ROOT / script).read_text(encoding="utf-8")
     command = re.search(r"^exec shutong (\w+) (--\w+) ", text, re.MULTILINE)
     assert command is not None
-    assert command[2] in options(command[1])
+    for service in ONCE:
+        assert SERVICES[service]["entrypoint"] == [target]
+        *more, folder = SERVICES[service]["command"]
+        assert {command[2], *more} <= options(command[1])
+        assert any(volume.endswith(f":{folder}:ro") for volume in SERVICES[service]["volumes"])
+
+
+def test_new_lanes_are_settled_once_a_worker_works() -> None:
+    assert "--settle" in SERVICES["settle"]["command"]
+    assert SERVICES["settle"]["depends_on"] == {"worker": {"condition": "service_healthy"}}
+    assert SERVICES["settle"]["restart"] == "no"
 
 
 @pytest.mark.parametrize("service", sorted(SETTINGS))
@@ -108,7 +119,7 @@ def test_a_process_finds_its_settings_in_order(service: str, monkeypatch: pytest
         monkeypatch.setenv(name, value)
     settings = SETTINGS[service]()
     config = settings.client()
-    assert (config["bootstrap.servers"], config["sasl.username"]) == ("kafka:9092", "admin" if service == "apply" else service)
+    assert (config["bootstrap.servers"], config["sasl.username"]) == ("kafka:9092", "admin" if service in ONCE else service)
     if isinstance(settings, WorkerSettings):
         assert settings.mask_secret() == b"a-secret"
         assert (settings.slot, settings.host_name) == (1, "worker")
@@ -180,7 +191,7 @@ def test_a_container_is_not_root_and_gains_no_rights(service: str) -> None:
     assert SERVICES[service]["security_opt"] == ["no-new-privileges:true"]
 
 
-@pytest.mark.parametrize("service", sorted(set(SERVICES) - {"apply"}))
+@pytest.mark.parametrize("service", sorted(set(SERVICES) - set(ONCE)))
 def test_a_container_that_stays_up_is_asked_whether_it_works(service: str) -> None:
     kind, *command = SERVICES[service]["healthcheck"]["test"]
     assert kind == "CMD"

@@ -9,7 +9,7 @@ from governance.city import read_city
 from governance.compile import Change, compile_change
 from governance.diff import diff
 from governance.problems import RefusedError
-from schemas.control import Plan, Subscription
+from schemas.control import ConnectorInstance, Plan, Subscription
 from wire.rights import BUREAU
 
 NO_DATA: frozenset[str] = frozenset()
@@ -192,3 +192,15 @@ def test_a_user_is_needed_for_who_has_something_to_do_and_every_other_role_is_id
         change = compiled(city_folder, current)
         assert "subscriber.tax" not in change.roles
         assert "subscriber.tax" in change.idle
+
+
+def test_a_date_in_a_connector_s_config_is_the_same_the_next_time(city_folder: Path, first: Plan) -> None:
+    path = city_folder / "connectors/health.population.toml"
+    path.parent.mkdir()
+    path.write_text('kind = "sql_table"\ndirection = "source"\ndepartment = "health"\n[config]\nsince = 2020-01-01\nat = [07:30:00]\n')
+    city = read_city(city_folder)
+    (item,) = compile_change(first, {}, city, lanes_with_data=NO_DATA).objects["bus.connectors"]
+    stored = ConnectorInstance.model_validate_json(item.to_json())
+    assert stored.config == {"since": "2020-01-01", "at": ["07:30:00"]}
+    again = compile_change(first, {stored.id: stored}, city, lanes_with_data=NO_DATA)
+    assert diff(first, {stored.id: stored}, again) == []

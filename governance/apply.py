@@ -1,7 +1,7 @@
 """`shutong apply`: the control writer. Reads what is in force, shows the difference, provisions, then writes all at once.
 
 Lanes, users and rights exist before the plan names them; what is taken away goes after the plan no longer names it.
-Making the writer fences any other apply that still runs, so two of them cannot interleave.
+One apply of a home waits for another; making the writer fences one that runs elsewhere. So two of them cannot interleave.
 """
 
 import secrets

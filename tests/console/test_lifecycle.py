@@ -7,13 +7,17 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
+from console.commands import processes
 from console.connection import connect
-from console.machine import running_pid
+from console.machine import LocalBus, running_pid
 from console.supervisor import Program, Supervisor, python
+from governance.apply import Applied
+from schemas.errors import HaltError
 from schemas.text import Text
 from streams.transport.exits import FENCED, HALTED
 from tests.console.conftest import Ran, Up, alive
@@ -52,6 +56,33 @@ def test_a_killed_supervisor_leaves_nobody_and_the_next_start_goes_on_until_down
     assert (status.code, "no bus runs" in status.err) == (1, True)
     nothing = shutong("--lang", "en", "down", "--home", str(bus.home))
     assert (nothing.code, "no bus runs" in nothing.err) == (0, True)
+
+
+def test_down_waits_as_long_as_up_may_take_to_stop_everything_in_order(
+        tmp_path: Path, shutong: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processes take 15 seconds at most, Kafka 30, PostgreSQL 10, each of them killed then."""
+    clock, asked = [0.0], list[tuple[int, int]]()
+    monkeypatch.setattr(processes, "time", SimpleNamespace(
+        monotonic=lambda: clock[0], sleep=lambda seconds: clock.__setitem__(0, clock[0] + seconds)))
+    monkeypatch.setattr(processes, "running_pid", lambda home: 4_000_000 if clock[0] < 60 else None)
+    monkeypatch.setattr(processes, "os", SimpleNamespace(kill=lambda *what: asked.append(what)))
+    stopped = shutong("--lang", "en", "down", "--home", str(tmp_path))
+    assert (stopped.code, stopped.err.strip(), asked) == (0, "stopped", [(4_000_000, signal.SIGTERM)])
+
+
+def test_up_refuses_a_kafka_whose_users_have_their_passwords_in_another_home(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHUTONG_BOOTSTRAP", "127.0.0.1:9")
+    bus = LocalBus(tmp_path, lambda name, what: None)
+    for elsewhere, refused in (((), False), (("subscriber.tax", "control"), False), (("worker", "serve"), True)):
+        applied = Applied(1, [], False, elsewhere)
+        monkeypatch.setattr("console.machine.apply", lambda *_, done=applied: done)
+        if not refused:
+            assert bus.apply(DIRECTORY) is applied
+            continue
+        with pytest.raises(HaltError, match=str(tmp_path / "secrets")) as caught:
+            bus.apply(DIRECTORY)
+        assert "worker, serve" in caught.value.problem.en
 
 
 def test_a_killed_broker_and_a_killed_postgresql_are_started_again_where_they_were(tmp_path: Path) -> None:

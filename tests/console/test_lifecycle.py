@@ -6,6 +6,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -58,6 +59,15 @@ def test_a_killed_supervisor_leaves_nobody_and_the_next_start_goes_on_until_down
     assert (nothing.code, "no bus runs" in nothing.err) == (0, True)
 
 
+def listens_at(bus: Up, killed: int) -> int | None:
+    """The port of the PostgreSQL that came in place of the killed one; its children come and go."""
+    for each in bus.family():
+        with suppress(psutil.NoSuchProcess):
+            if each.name() == "postgres" and each.pid != killed and (connections := each.net_connections()):
+                return connections[0].laddr.port
+    return None
+
+
 def test_down_waits_as_long_as_up_may_take_to_stop_everything_in_order(
         tmp_path: Path, shutong: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
     """The processes take 15 seconds at most, Kafka 30, PostgreSQL 10, each of them killed then."""
@@ -95,8 +105,7 @@ def test_a_killed_broker_and_a_killed_postgresql_are_started_again_where_they_we
         departments.kill()
         bus.wait_for("kafka: ended unexpectedly")
         bus.wait_for("postgresql: ended unexpectedly")
-        until(lambda: bool(servers := [each for each in bus.family() if each.name() == "postgres" and each.pid != departments.pid
-                                       and each.net_connections()]) and servers[0].net_connections()[0].laddr.port == port)
+        until(lambda: listens_at(bus, departments.pid) == port)
         assert broker.running
         assert broker.bootstrap == at
         assert bus.process.poll() is None, bus.said()
@@ -104,12 +113,19 @@ def test_a_killed_broker_and_a_killed_postgresql_are_started_again_where_they_we
         assert bus.interrupt() == 0
 
 
-def test_a_broker_that_cannot_start_now_is_waited_for_and_lanes_added_later_are_settled(
+def test_lanes_added_later_are_settled_and_a_broker_that_cannot_start_now_is_waited_for(
         tmp_path: Path, shutong: Callable[..., Ran]) -> None:
     bus = Up(tmp_path / "home", "--workers", "1")
     try:
         bus.wait_for("The bus is up")
         until(lambda: new_lanes(bus) == [])
+        city = shutil.copytree(DIRECTORY, tmp_path / "city")
+        (city / "departments" / "edu.toml").write_text('title = "教育局"\nroles = ["provider"]\n', encoding="utf-8")
+        applied = shutong("--lang", "en", "apply", str(city), "--yes", "--settle", "--home", str(bus.home))
+        assert applied.code == 0, applied.said()
+        assert re.search(r"version \d+ is in force: \S+-1$", applied.err.strip()), applied.err
+        assert new_lanes(bus) == []
+
         broker = LocalKafka.at(bus.home / "kafka")
         properties = bus.home / "kafka" / "secrets" / "server.properties"
         properties.unlink()
@@ -122,13 +138,6 @@ def test_a_broker_that_cannot_start_now_is_waited_for_and_lanes_added_later_are_
         (properties / "in the way").rmdir()
         properties.rmdir()
         until(lambda: broker.running, patience=60)
-
-        city = shutil.copytree(DIRECTORY, tmp_path / "city")
-        (city / "departments" / "edu.toml").write_text('title = "教育局"\nroles = ["provider"]\n', encoding="utf-8")
-        applied = shutong("--lang", "en", "apply", str(city), "--yes", "--settle", "--home", str(bus.home))
-        assert applied.code == 0, applied.said()
-        assert re.search(r"version \d+ is in force: \S+-1$", applied.err.strip()), applied.err
-        assert new_lanes(bus) == []
     finally:
         assert bus.interrupt() == 0
 

@@ -16,6 +16,7 @@ from console import machine
 from console.connection import CONNECTION, connect, remember
 from console.machine import LocalBus
 from console.serve.settings import ServeSettings
+from governance.apply import Applied
 from ledger.settings import LedgerSettings
 from schemas.errors import HaltError
 from streams.settings import WorkerSettings
@@ -142,7 +143,7 @@ def test_connect_alone_gets_what_the_connectors_of_an_own_city_name(bus: Bus, lo
     file.write_text(file.read_text(encoding="utf-8").replace("HEALTH_PASSWORD", "HR_PASSWORD"), encoding="utf-8")
     for name in ("HR_PASSWORD", "PGSSLMODE", "HEALTH_PASSWORD", "OTHER_PASSWORD"):
         monkeypatch.setenv(name, f"of {name}")
-    monkeypatch.setattr(machine, "apply", lambda *named: None)
+    monkeypatch.setattr(machine, "apply", lambda *named: Applied(1, [], True))
     one = bus()
     one.apply(city)
     assert {name for name in ("HR_PASSWORD", "PGSSLMODE", "HEALTH_PASSWORD", "OTHER_PASSWORD")

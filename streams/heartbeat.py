@@ -49,7 +49,7 @@ class Heartbeat:
         work, now = self._engine.transaction, int(time.time() * 1000)
         return WorkerStatus(
             worker=self._slot.instance, host=self._slot.host, slot=self._slot.number, epoch=self._epoch,
-            state=self.state, plan_version=work.view.version, started=self._epoch * 1000, updated=now,
+            state=self.state, plan_version=work.plan_version, started=self._epoch * 1000, updated=now,
             stages=self._stages(), lanes=self._lanes(now), not_begun=self._engine.not_begun, commits=work.commits,
             aborts=work.aborts, transaction_ms=round(work.commit_seconds * 1000, 1),
             last_commit=int(work.committed_at * 1000), rss=self._process.memory_info().rss)

@@ -65,11 +65,7 @@ class Engine:
         work = self.transaction
         while True:
             await work.begun.wait()
-            try:
-                async with asyncio.timeout(work.interval.seconds):
-                    await work.full.wait()
-            except TimeoutError:
-                pass
+            await asyncio.sleep(work.interval.seconds)
             await work.commit()
 
     def follow(self, view: View) -> None:

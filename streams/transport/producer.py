@@ -27,6 +27,9 @@ _FENCED: Final = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INV
 _DENIED: Final = {KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, KafkaError.TOPIC_AUTHORIZATION_FAILED,
                   KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED}
 
+#: What an abort does to records that were not sent yet.
+_GIVEN_UP: Final = {KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT}
+
 #: How long one call may wait for the broker before it is made again; in all until the watchdog ends it.
 _PATIENCE: Final = 5.0
 _OVERDUE: Final = 8.0
@@ -35,7 +38,10 @@ logger = logging.getLogger(__name__)
 
 
 class Aborted(Exception):
-    """The open transaction cannot be committed any more; abort it and start again at the committed offsets."""
+    """The open transaction cannot be committed any more; abort it and start again at the committed offsets.
+
+    Its text says why: the lane and the error of the first record Kafka did not take, else the error alone.
+    """
 
 
 class _Topics(dict[str, str]):
@@ -51,13 +57,14 @@ class _Topics(dict[str, str]):
 
 
 class TransactionalProducer:
-    """One producer, one transaction at a time. `begin` before `produce`; `commit` and `abort` begin the next one."""
+    """One producer, one transaction at a time. `fence` begins the first; `commit` and `abort` begin the next one."""
 
     def __init__(self, config: dict[str, Any], names: Names,
                  end: Callable[[int, object], NoReturn] = end_process) -> None:
+        self._names = names
         self._topics = _Topics(names)
         self._end = end
-        self.failed_deliveries = 0
+        self._failed = ""
         self._outage = Outage(config.get("bootstrap.servers", "-"))
         self._called = 0.0
         self._producer = Producer(config | {"on_delivery": self._on_delivery, "error_cb": self._on_error})
@@ -65,7 +72,7 @@ class TransactionalProducer:
     def fence(self, timeout: float = 30.0) -> None:
         """Take over the transactional id: whoever had it is fenced, what they left open is aborted."""
         self._until_done(lambda: self._producer.init_transactions(timeout))
-        self._producer.begin_transaction()
+        self._begin()
 
     def produce(self, outputs: Iterable[Output]) -> None:
         """Put outputs into the open transaction, waiting here when the client's buffer is full."""
@@ -81,18 +88,13 @@ class TransactionalProducer:
         except KafkaException as exception:
             self._judge(exception.args[0])
 
-    def commit(self, offsets: Iterable[CommitOffset], group: Any) -> bool:
-        """Commit what was produced together with these offsets. False: it had to be aborted."""
+    def commit(self, offsets: Iterable[CommitOffset], group: Any) -> None:
+        """Commit what was produced together with these offsets."""
         positions = [TopicPartition(self._topics[lane], partition, offset, metadata)
                      for (lane, partition), offset, metadata in offsets]
-        try:
-            self._until_done(lambda: self._producer.send_offsets_to_transaction(positions, group, _PATIENCE))
-            self._until_done(lambda: self._producer.commit_transaction(_PATIENCE))
-        except Aborted:
-            self.abort()
-            return False
-        self._producer.begin_transaction()
-        return True
+        self._until_done(lambda: self._producer.send_offsets_to_transaction(positions, group, _PATIENCE))
+        self._until_done(lambda: self._producer.commit_transaction(_PATIENCE))
+        self._begin()
 
     def abort(self) -> None:
         """Give the open transaction up and begin another."""
@@ -100,13 +102,17 @@ class TransactionalProducer:
             self._until_done(lambda: self._producer.abort_transaction(_PATIENCE))
         except Aborted as aborted:
             self._end(BROKEN, aborted)
-        self._producer.begin_transaction()
+        self._begin()
 
     @property
     def overdue(self) -> bool:
         """Whether a call has outlived its own timeout. `send_offsets_to_transaction` may for ever when a broker starts anew."""
         called = self._called
         return called > 0 and time.monotonic() - called > _OVERDUE
+
+    def _begin(self) -> None:
+        self._failed = ""
+        self._producer.begin_transaction()
 
     def _wait_and_produce(self, *record: Any) -> None:
         while True:
@@ -142,12 +148,12 @@ class TransactionalProducer:
                 Text(f"Kafka 拒绝了写入：{error.name()}", f"Kafka refuses to let us write: {error.name()}"),
                 advice=Text("检查工作进程用户的权限（shutong apply）", "check the worker user's rights (shutong apply)")))
         if error.txn_requires_abort() or error.code() == KafkaError._STATE:
-            raise Aborted(error.name())
+            raise Aborted(self._failed or error.name())
         self._end(BROKEN, f"{error.name()}: {error.str()}")
 
-    def _on_delivery(self, error: KafkaError | None, message: object) -> None:
-        if error is not None:
-            self.failed_deliveries += 1
+    def _on_delivery(self, error: KafkaError | None, message: Any) -> None:
+        if error is not None and error.code() not in _GIVEN_UP:
+            self._failed = self._failed or f"{self._names.lane(message.topic())}: {error.name()}"
 
     def _on_error(self, error: KafkaError) -> None:
         if error.fatal():

@@ -34,9 +34,11 @@ Handler: TypeAlias = Callable[[Chunk, Any, Memory, int], Handled]
 #: Tells the consumer thread to stop a partition before an offset: generation, partition, offset, schema ids waited for.
 Hold: TypeAlias = Callable[[int, PartitionId, int, frozenset[int]], None]
 
-#: A transaction stays below 16 MiB per partition (§4); lanes mostly have one.
-_FULL: Final = 12 << 20
+#: A transaction stays below 16 MiB per partition (§4); lanes mostly have one, and the chunk that fills it comes on top.
+_FULL: Final = 8 << 20
 _TALLIES_A_RECORD: Final = 2000
+#: Aborts in a row that Kafka forced, with no commit between. Rebalances cause a few; what causes so many will not pass.
+_MOST_ABORTS: Final = 20
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +47,7 @@ class Producing(Protocol):
     """What the transaction asks of its producer."""
 
     def produce(self, outputs: Iterable[Output]) -> None: ...
-    def commit(self, offsets: Iterable[CommitOffset], group: Any) -> bool: ...
+    def commit(self, offsets: Iterable[CommitOffset], group: Any) -> None: ...
     def abort(self) -> None: ...
 
 
@@ -60,7 +62,6 @@ class Transaction:
         self.interval = CommitInterval()
         self.sizes: dict[Kind, ChunkSize] = {"raw": ChunkSize(), "clean": ChunkSize()}
         self.hold: Hold = lambda generation, partition, offset, unknown: None
-        self.full = asyncio.Event()
         self.begun = asyncio.Event()
         self.chunks = 0
         self.commits = 0
@@ -77,19 +78,33 @@ class Transaction:
         self._book = TallyBook()
         #: by subscriber, or stage and department: what its lane holds of the open transaction, about
         self._bytes: Counter[tuple[str, str]] = Counter()
+        self._full = False
         self._group: Any = None
-        self._broken = False
+        #: why the open transaction cannot be committed any more
+        self._broken = ""
+        self._broken_in_a_row = 0
+        #: the version the first chunk of the open transaction was handled under
+        self._oldest: int | None = None
 
     async def __aenter__(self) -> "Transaction":
         await self._lock.acquire()
         return self
 
-    async def __aexit__(self, *exception: object) -> None:
+    async def __aexit__(self, error: type[BaseException] | None, *more: object) -> None:
         try:
+            if self._full and error is None:
+                await self._commit()
             if self._broken:
                 await self._abort()
         finally:
             self._lock.release()
+
+    @property
+    def plan_version(self) -> int:
+        """Everything handled under an older plan is committed, or never will be (I-18). Any thread may ask."""
+        version = self.view.version  # before the other: nothing is handled under an older one from here on
+        oldest = self._oldest
+        return version if oldest is None else min(version, oldest)
 
     def open(self, opening: Opening) -> None:
         """A partition begins: position and memory of the same committed moment."""
@@ -112,8 +127,7 @@ class Transaction:
         try:
             self._producer.produce(handled.outputs)
         except Aborted as aborted:
-            logger.warning("transaction cannot be committed: %s", aborted)
-            self._broken = True
+            self._broken = str(aborted)
             return 0
         self._keep(handled, delivery.group)
         self.chunks += 1
@@ -133,12 +147,16 @@ class Transaction:
         async with self:
             if commit:
                 await self._commit()
-            elif self.begun.is_set():
-                await self._abort()
+            if self._broken or (self.begun.is_set() and not commit):
+                return await self._abort()
             return self._restart()
 
     def _next_parts(self, delivery: Delivery) -> Chunk:
         chunk, accepts = delivery.chunk, self.positions.accepts
+        if chunk.generation == self.positions.generation:
+            for part in chunk.parts:
+                if (part.lane, part.partition) not in self.positions:
+                    raise _never_began(part)
         parts = [part for part in chunk.parts
                  if accepts(chunk.generation, (part.lane, part.partition), delivery.starts[part.lane, part.partition])]
         return chunk if len(parts) == len(chunk.parts) else Chunk(chunk.kind, chunk.generation, parts)
@@ -152,8 +170,9 @@ class Transaction:
         sizes = self._bytes
         for tally, size in handled.tallies.sizes():
             sizes[tally.subscriber or tally.stage, tally.dept if not tally.subscriber else ""] += size
-        if sizes and max(sizes.values()) > _FULL:
-            self.full.set()
+        self._full = bool(sizes) and max(sizes.values()) > _FULL
+        if self._oldest is None:
+            self._oldest = self.view.version
         self.begun.set()
 
     async def _commit(self) -> None:
@@ -167,43 +186,49 @@ class Transaction:
             (partition, offset, self.memory.of(*partition).metadata()) for partition, offset in offsets.items()]
         try:
             self._producer.produce(self._tallies())
-        except Aborted:
-            self._broken = True
-            return
-        if not await self._run(lambda: self._producer.commit(to_commit, self._group)):
-            logger.warning("transaction aborted by Kafka; starting again at the committed offsets")
-            self.aborts += 1
-            self._restart()
+            await self._run(lambda: self._producer.commit(to_commit, self._group))
+        except Aborted as aborted:
+            self._broken = str(aborted)
             return
         self.positions.committed(offsets)
         self.memory.commit()
         self._count()
         self._begin()
+        if self.positions.due():
+            self.begun.set()  # a fresh partition has opened meanwhile
         self.commits += 1
+        self._broken_in_a_row = 0
         self.committed_at = time.time()
         self.commit_seconds = time.perf_counter() - began
         self.interval.measured(self.commit_seconds)
 
-    async def _abort(self) -> None:
+    async def _abort(self) -> int:
         self.aborts += 1
         await self._run(self._producer.abort)
-        self._restart()
+        if self._broken:
+            self._broken_in_a_row += 1
+            logger.warning("transaction aborted: %s; starting again at the committed offsets", self._broken)
+            if self._broken_in_a_row == _MOST_ABORTS:
+                raise _lasting(self._broken)
+        return self._restart()
 
     def _restart(self) -> int:
         """Nothing that is not committed counts any more; every partition is opened again by the consumer thread."""
         for lane, partition in self.positions.partitions():
             self.memory.forget(lane, partition)
         self._begin()
-        generation = self.positions.raise_generation()
+        # What waits is forgotten first: the thread may open partitions in the new generation as soon as there is one. What
+        # it still hands over of the old one is refused.
         self._on_restart()
-        return generation
+        return self.positions.raise_generation()
 
     def _begin(self) -> None:
-        self._broken = False
+        self._broken = ""
+        self._full = False
+        self._oldest = None
         self._book = TallyBook()
         self._bytes.clear()
         self.begun.clear()
-        self.full.clear()
 
     async def _run(self, call: Callable[[], Any]) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._executor, call)
@@ -233,3 +258,17 @@ def _passed_over(part: Part) -> HaltError:
     return HaltError(
         Text(f"{part.lane}/{part.partition} 有记录没有处理", f"records of {part.lane}/{part.partition} were passed over"),
         advice=Text("这是程序错误，请报告", "this is a defect, please report it"))
+
+
+def _never_began(part: Part) -> HaltError:
+    return HaltError(
+        Text(f"{part.lane}/{part.partition} 的记录到了，分区却没有打开",
+             f"records of {part.lane}/{part.partition} have come, but the partition never began"),
+        advice=Text("这是程序错误，请报告", "this is a defect, please report it"))
+
+
+def _lasting(reason: str) -> HaltError:
+    return HaltError(
+        Text(f"连续 {_MOST_ABORTS} 个事务被放弃：{reason}", f"{_MOST_ABORTS} transactions in a row were aborted: {reason}"),
+        advice=Text("检查这条通道的设置和工作进程用户的权限（shutong apply）",
+                    "check the settings of that lane and the worker user's rights (shutong apply)"))

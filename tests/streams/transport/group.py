@@ -11,6 +11,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
+from schemas.codec import decode_tallies
 from schemas.names import TALLIES, Names
 from schemas.tally import TallyKey
 from streams.chunk import Chunk, Handled, Output, Part, PartitionChange, PartitionId
@@ -69,6 +70,7 @@ class Broker:
     committed: dict[PartitionId, tuple[int, str]] = field(default_factory=dict)
     #: per partition what committed transactions hold: (offset, plan version it was handled with)
     done: dict[PartitionId, list[tuple[int, int]]] = field(default_factory=dict)
+    #: records that committed tallies speak of
     tallied: int = 0
     generation: int = 0
     members: dict[str, set[PartitionId]] = field(default_factory=dict)
@@ -108,7 +110,7 @@ class Broker:
                 partition, version = key.decode().split("/")
                 self.done.setdefault((LANE, int(partition)), []).append((int(value or b""), int(version)))
             if lane == TALLIES:
-                self.tallied += 1
+                self.tallied += sum(tally.records for tally in decode_tallies(value or b"")[2])
 
 
 class FakeConsumer:
@@ -194,36 +196,37 @@ class FakeConsumer:
 
 
 class FakeProducer:
-    """One transactional producer; `fail` makes the next commit, `refuse` the next produce abortable."""
+    """One transactional producer; `fail` makes the next commit, `refuse` the next produce fail: it takes but an abort then."""
 
     def __init__(self, broker: Broker, name: str) -> None:
         self.broker, self.name = broker, name
         self.epoch = broker.epochs[name] = broker.epochs.get(name, 0) + 1
         self.open: list[Output] = []
-        self.fail = self.refuse = False
+        self.fail = self.refuse = self.doomed = False
 
     def produce(self, outputs: Iterable[Output]) -> None:
         self._fenced()
         self.open += outputs
-        if self.refuse:
-            self.refuse = False
+        self.doomed |= self.refuse
+        self.refuse = False
+        if self.doomed:
             raise Aborted("refused")
 
-    def commit(self, offsets: Iterable[CommitOffset], group: tuple[str, int]) -> bool:
+    def commit(self, offsets: Iterable[CommitOffset], group: tuple[str, int]) -> None:
         self._fenced()
         member, generation = group
         valid = member in self.broker.members and generation == self.broker.generation
-        failed, self.fail = self.fail, False
-        if failed or not valid:
-            self.abort()
-            return False
+        self.doomed |= self.fail or not valid
+        self.fail = False
+        if self.doomed:
+            raise Aborted("failed")
         self.broker.finish(offsets, self.open)
         self.open = []
-        return True
 
     def abort(self) -> None:
         self._fenced()
         self.open = []
+        self.doomed = False
 
     def _fenced(self) -> None:
         if self.broker.epochs[self.name] != self.epoch:
@@ -347,7 +350,9 @@ class Worker:
         return {item.generation if isinstance(item, Opening) else item.chunk.generation for item in self.handover.items}
 
     def _settle(self, commit: bool) -> int:
-        return self._run(self.transaction.settle(commit=commit))
+        generation: int = self._run(self.transaction.settle(commit=commit))
+        assert not self.producer.open, "partitions go and leave an open transaction"
+        return generation
 
     def _hold(self, generation: int, partition: PartitionId, offset: int, unknown: frozenset[int]) -> None:
         self.waits_for |= unknown

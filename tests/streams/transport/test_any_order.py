@@ -125,6 +125,19 @@ class AnyOrder(RuleBasedStateMachine):
             self.broker.kick(slot)
         self._start(slot)
 
+    @rule(slot=slots, chunks=st.integers(1, 4), at=st.sampled_from(["counts", "commit"]))
+    def rebalance_while_kafka_refuses(self, slot: str, chunks: int, at: str) -> None:
+        """What was handled cannot be committed any more when its partitions go."""
+        self.work(slot, chunks, commit=False)
+
+        def act(worker: Worker) -> None:
+            worker.producer.refuse, worker.producer.fail = at == "counts", at == "commit"
+            self.broker.rebalance()
+            worker.read()
+            worker.producer.refuse = worker.producer.fail = False
+
+        self._act(slot, act)
+
     @rule(slot=slots)
     def kick(self, slot: str) -> None:
         self.broker.kick(slot)
@@ -190,6 +203,11 @@ class AnyOrder(RuleBasedStateMachine):
             assert [at for at, _ in done] == [at for at in log if at < offset]
             versions = [version for _, version in done]
             assert versions == sorted(versions)
+
+    @invariant()
+    def the_books_tell_of_what_is_committed_and_of_nothing_else(self) -> None:
+        broker = getattr(self, "broker", Broker({}))
+        assert broker.tallied == sum(map(len, broker.done.values()))
 
     @invariant()
     def nothing_of_an_older_generation_waits(self) -> None:

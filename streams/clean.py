@@ -124,13 +124,13 @@ class _Cleaning:
         self.counts.write(self.handled.tallies, self.now_ms)
 
     def waits(self, record: Record, value: bytes) -> bool:
-        """Whether the partition stops here: the plan does not know this schema id, and has not given it up."""
+        """Whether the partition stops here: the plan does not know this schema id yet, and waits for it."""
         try:
             number = unframe(value)
         except RejectError as error:
             self.unreadable(record, error.code)
             return False
-        if number in self.plan.given_up:
+        if not self.plan.waits_for(number, self.part.lane):
             self.unreadable(record, "unknown_schema")
             return False
         self.handled.waiting[self.part.lane, self.part.partition] = record[0]

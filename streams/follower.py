@@ -4,7 +4,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, Final
 
 from schemas.control import Plan
@@ -37,9 +36,9 @@ def view_of(plan: Plan, secret: bytes, memory_limit: int, before: WorkingPlan | 
     return View(plan.version, lanes, new, work, recollection, _without)
 
 
-def _without(work: Any, unknown: frozenset[int]) -> WorkingPlan:
+def _without(work: Any, unknown: frozenset[int | str]) -> WorkingPlan:
     plan: WorkingPlan = work
-    return replace(plan, given_up=plan.given_up | unknown)
+    return plan.giving_up(unknown)
 
 
 class Follower(threading.Thread):

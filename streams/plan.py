@@ -25,6 +25,8 @@ __all__ = ["Source", "WorkingPlan", "check_version", "working_plan"]
 #: Field values whose division is kept, per dataset.
 _DIVISIONS: Final = 65_536
 _DIVISION_SIZE: Final = 64
+#: Ids are given in turn, so one far beyond all that are known is no schema's, but the bytes of something else.
+_AHEAD: Final = 1000
 
 
 class _Parts(NamedTuple):
@@ -61,12 +63,19 @@ class WorkingPlan:
     version: int
     sources: Mapping[bytes, Source]
     streams: Mapping[str, Mapping[str, int]]
-    given_up: frozenset[int]
+    #: schema ids that are no longer waited for, and lanes on which none is
+    given_up: frozenset[int | str]
+    #: the highest id a schema may be given before this worker hears of it
+    farthest: int
     all_lanes: tuple[str, ...]
 
-    def giving_up(self, schema_ids: Iterable[int]) -> "WorkingPlan":
-        """The same plan, no longer waiting for these schema ids."""
-        return replace(self, given_up=frozenset(schema_ids))
+    def giving_up(self, unknown: Iterable[int | str]) -> "WorkingPlan":
+        """The same plan, no longer waiting for these schema ids, or for any on these lanes."""
+        return replace(self, given_up=self.given_up | frozenset(unknown))
+
+    def waits_for(self, schema_id: int, lane: str) -> bool:
+        """Whether a schema id that is in no dataset yet may still come with a newer plan."""
+        return schema_id <= self.farthest and schema_id not in self.given_up and lane not in self.given_up
 
     def lanes(self, kind: str) -> tuple[str, ...]:
         """The lanes a worker reads: kind `raw` or `clean`."""
@@ -84,9 +93,9 @@ def check_version(chunk: Chunk, plan: WorkingPlan, memory: Memory) -> None:
                 advice=Text("等待控制通道", "wait for the control topics"), after=0.2)
 
 
-def working_plan(plan: Plan, secret: bytes, given_up: Iterable[int] = (),
+def working_plan(plan: Plan, secret: bytes, given_up: Iterable[int | str] = (),
                  before: WorkingPlan | None = None) -> WorkingPlan:
-    """Compile a plan. `secret` keys the HMAC masks; `given_up` are schema ids no longer waited for.
+    """Compile a plan. `secret` keys the HMAC masks; `given_up` is what is no longer waited for.
 
     What is as it was `before`, an earlier version under the same secret, is taken from there.
     """
@@ -105,6 +114,7 @@ def working_plan(plan: Plan, secret: bytes, given_up: Iterable[int] = (),
         sources={prefix(source.schema_id): source for source in sources},
         streams={name: department.streams for name, department in plan.departments.items()},
         given_up=frozenset(given_up),
+        farthest=max(plan.schemas, default=0) + _AHEAD,
         all_lanes=tuple(plan.lanes))
 
 

@@ -6,12 +6,12 @@ word to leave.
 
 import asyncio
 import logging
-from typing import Final
 
 from streams.chunk import PartitionId
 from streams.memory import Memory
 from streams.transport.chunking import Chunking
 from streams.transport.handover import Delivery, Handover, Opening
+from streams.transport.patience import PATIENCE, Patience
 from streams.transport.producer import TransactionalProducer
 from streams.transport.reader import Reader
 from streams.transport.transaction import Transaction
@@ -19,9 +19,6 @@ from streams.transport.view import View
 from wire.settings import KafkaSettings
 
 __all__ = ["Engine"]
-
-#: How long an unknown schema id is waited for, once per worker.
-_UNKNOWN_PATIENCE: Final = 5.0
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +33,7 @@ class Engine:
         self._handover = Handover()
         self.transaction = Transaction(self._producer, memory, view, instance, epoch, self._handover.clear)
         self.transaction.hold = self._hold
-        self._unknown: set[int] = set()
+        self._patience = Patience(view.version)
         self._loop: asyncio.AbstractEventLoop | None = None
         self.reader = Reader(
             kafka.consumer_config("worker", group_instance_id=instance, enable_partition_eof=True,
@@ -70,7 +67,7 @@ class Engine:
 
     def follow(self, view: View) -> None:
         """A new plan; it takes effect with the next chunk, and what was unknown is asked for again."""
-        self._unknown.clear()
+        self._patience = Patience(view.version)
         self.transaction.view = view
 
     def follow_soon(self, view: View) -> None:
@@ -91,17 +88,13 @@ class Engine:
     def _hold(self, generation: int, partition: PartitionId, offset: int, unknown: frozenset[int]) -> None:
         """An unknown schema id is waited for once per worker, then given up until the plan moves."""
         assert self._loop is not None
-        view = self.transaction.view
-        self.reader.hold(generation, partition, offset, view)
-        for schema in unknown - self._unknown:
-            self._unknown.add(schema)
-            self._loop.call_later(_UNKNOWN_PATIENCE, self._give_up, schema, view.version)
+        self.reader.hold(generation, partition, offset, self.transaction.view)
+        for schema in self._patience.new(partition[0], unknown):
+            self._loop.call_later(PATIENCE, self._give_up, self._patience, schema)
 
-    def _give_up(self, schema: int, version: int) -> None:
-        view = self.transaction.view
-        if view.version == version and schema in self._unknown:
-            logger.warning("schema id %d is in no plan up to version %d; its events go to quarantine", schema, version)
-            self.transaction.view = view.giving_up(frozenset({schema}))
+    def _give_up(self, patience: Patience, schema: int) -> None:
+        if patience is self._patience:
+            self.transaction.view = self.transaction.view.giving_up(patience.over(schema))
 
     @property
     def not_begun(self) -> int:

@@ -38,9 +38,9 @@ class View:
     work: Any = None
     #: A fresh recollection for a lane, None when nothing of that lane is remembered.
     recollection: Callable[[str], Recollection | None] = field(default=lambda lane: None)
-    #: The work once these schema ids are no longer waited for.
-    without: Callable[[Any, frozenset[int]], Any] = field(default=lambda work, unknown: work)
+    #: The work once these schema ids, or any on these lanes, are no longer waited for.
+    without: Callable[[Any, frozenset[int | str]], Any] = field(default=lambda work, unknown: work)
 
-    def giving_up(self, unknown: frozenset[int]) -> "View":
-        """The same version, no longer waiting for these schema ids."""
+    def giving_up(self, unknown: frozenset[int | str]) -> "View":
+        """The same version, no longer waiting for these schema ids, or for any on these lanes."""
         return replace(self, work=self.without(self.work, unknown))

@@ -64,7 +64,7 @@ def city(version: int = 1, subscriptions: dict[str, dict[str, Any]] | None = Non
         lanes={lane: LaneState(partitions=2) for lane in ("raw.health", "clean.health", "raw.civil", "clean.civil")})
 
 
-def compiled(plan: Plan | None = None, given_up: Iterable[int] = ()) -> WorkingPlan:
+def compiled(plan: Plan | None = None, given_up: Iterable[int | str] = ()) -> WorkingPlan:
     """The plan ready for work."""
     return working_plan(plan or city(), SECRET, given_up)
 

@@ -156,15 +156,14 @@ def test_a_cause_that_lasts_halts_the_worker_and_is_named() -> None:
 
 def test_a_commit_between_two_aborts_shows_that_the_cause_does_not_last() -> None:
     async def run() -> None:
-        kafka, at = Kafka(), 0
+        kafka = Kafka()
         transaction = begun(kafka)
-        for _ in range(60):
+        for at in range(60):
             kafka.trouble = "ILLEGAL_GENERATION"
             await handle(transaction, delivery(transaction, at))
             transaction.open(Opening(transaction.positions.generation, (LANE, 0), at, False, "", {}, None))
             await handle(transaction, delivery(transaction, at))
             await transaction.commit()
-            at += 1
         assert (kafka.aborts, len(kafka.committed)) == (60, 60)
 
     asyncio.run(run())

@@ -76,8 +76,9 @@ LANE_KINDS: dict[str, LaneKind] = {
     )
 }
 
-#: How many streams may write into one raw lane: a partition's marks travel as offset metadata, and Kafka takes 4,096 bytes.
-MOST_STREAMS = 249
+#: How many streams may write into one raw lane: a partition's marks travel as offset metadata, Kafka takes 4,096 bytes, and
+#: the largest epoch and position there are take seventeen with the stream's number.
+MOST_STREAMS = 175
 
 #: Topics of the control plane, in the order they are read: `bus.plan` last, it says how far the others reach.
 CONTROL_KINDS = ("bus.departments", "bus.nodes", "bus.schemas", "bus.datasets", "bus.subscriptions", "bus.plan")

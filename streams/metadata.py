@@ -1,7 +1,7 @@
 """Memory as offset metadata: plan version and marks as varints in base64, at most 4,000 characters (I-9).
 
-Kafka aborts a transaction whose metadata is longer than 4,096 bytes, so `apply` refuses more streams than fit
-(`schemas.lanes.MOST_STREAMS`), and `pack` halts before the commit.
+Kafka aborts a transaction whose metadata is longer than 4,096 bytes. `schemas.lanes.MOST_STREAMS` marks fit whatever
+they are, `apply` refuses more streams, retired ones included, and `pack` halts before the commit.
 """
 
 import base64

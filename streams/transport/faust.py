@@ -5,8 +5,8 @@ and transactions live in the engine that the app carries; Faust's acknowledgemen
 """
 
 import logging
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Awaitable, Iterable, Mapping
+from typing import Any, Final, TypeVar
 
 import faust
 from faust.tables.manager import TableManager
@@ -26,6 +26,7 @@ __all__ = ["App", "Consumer", "Producer", "Transport"]
 #: Faust's generation of the virtual partitions; ours is in the chunk.
 _GENERATION: Final = 1
 _TOPICS: Final = ("raw", "clean")
+_Result = TypeVar("_Result")
 
 logger = logging.getLogger(__name__)
 
@@ -85,13 +86,7 @@ class Consumer(faust_consumer.Consumer):
         await self.on_partitions_assigned(self.assignment(), generation_id=_GENERATION)
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Mapping[TP, list[Any]]:
-        try:
-            delivery = await self._engine.next(timeout)
-        except HaltError as error:
-            halt_process(error)
-        except Exception:
-            logger.exception("the transport failed")
-            end_process(BROKEN, "transport")
+        delivery = await _or_end(self._engine.next(timeout))
         return {} if delivery is None else {TP(delivery.chunk.kind, 0): [delivery]}
 
     def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
@@ -101,7 +96,7 @@ class Consumer(faust_consumer.Consumer):
 
     @Service.task
     async def _commit_handler(self) -> None:
-        await self._engine.committing()
+        await _or_end(self._engine.committing())
 
     async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
         """Nothing: the engine commits."""
@@ -143,6 +138,17 @@ class Consumer(faust_consumer.Consumer):
         return 0
 
     async def create_topic(self, *arguments: Any, **options: Any) -> None: ...
+
+
+async def _or_end(work: Awaitable[_Result]) -> _Result:
+    """An exception in Faust's consumer does not end it, and a half-dead worker keeps its partitions (I-7)."""
+    try:
+        return await work
+    except HaltError as error:
+        halt_process(error)
+    except Exception:
+        logger.exception("the transport failed")
+        end_process(BROKEN, "transport")
 
 
 class Producer(faust_producer.Producer):

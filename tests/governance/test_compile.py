@@ -10,6 +10,7 @@ from governance.compile import Change, compile_change
 from governance.diff import diff
 from governance.problems import RefusedError
 from schemas.control import ConnectorInstance, Plan, Subscription
+from schemas.lanes import MOST_STREAMS
 from wire.rights import BUREAU
 
 NO_DATA: frozenset[str] = frozenset()
@@ -79,13 +80,13 @@ def test_a_stream_keeps_its_number_and_a_new_one_gets_a_number_never_used(city_f
 
 def test_more_streams_than_a_partition_can_remember_are_refused(city_folder: Path, first: Plan) -> None:
     """Streams taken out count too: their marks stay."""
-    for count in (247, 248):
+    for count in (MOST_STREAMS - 2, MOST_STREAMS - 1):
         names = ", ".join(f'"s-{number}"' for number in range(count))
         path = city_folder / "departments/health.toml"
         path.write_text(f'title = "卫健委"\nroles = ["provider"]\nstreams = [{names}]\npartitions = 2\n', encoding="utf-8")
-        if count == 247:
-            assert len(after(first, compiled(city_folder, first)).departments["health"].streams) == 249
-    assert "250" in refusals(city_folder, first)["departments/health"]
+        if count == MOST_STREAMS - 2:
+            assert len(after(first, compiled(city_folder, first)).departments["health"].streams) == MOST_STREAMS
+    assert str(MOST_STREAMS + 1) in refusals(city_folder, first)["departments/health"]
 
 
 def test_the_same_schema_text_keeps_its_id_and_another_gets_the_next(city_folder: Path, first: Plan) -> None:

@@ -19,10 +19,12 @@ def test_what_was_packed_is_unpacked(version: int, marks: dict[int, tuple[int, i
     assert unpack("raw.a", text) == (version, marks)
 
 
-def test_a_lane_the_plan_lets_pass_fits_with_large_positions() -> None:
-    # Number in two bytes, epoch in two, seq in eight: what a stream takes after years of work.
-    marks = {10_000 + 200 * number: (4095, 2**54) for number in range(MOST_STREAMS)}
-    assert LARGEST - 16 < len(pack("raw.a", LONG - 1, marks)) <= LARGEST
+@pytest.mark.parametrize("mark", [(INT - 1, LONG - 1), (-INT, LONG - 1), (1_770_000_000, 1_770_000_000_000_000_000)])
+def test_as_many_streams_as_a_lane_may_have_fit_with_whatever_they_number_by(mark: tuple[int, int]) -> None:
+    marks = {20_000 + 16_000 * number: mark for number in range(MOST_STREAMS)}
+    text = pack("raw.a", LONG - 1, marks)
+    assert len(text) <= LARGEST
+    assert unpack("raw.a", text) == (LONG - 1, marks)
 
 
 def test_too_many_streams_halt_before_the_commit_and_name_the_lane() -> None:

@@ -96,7 +96,6 @@ def outputs_of(handler: Handler, work: list[Chunk], plan: WorkingPlan) -> list[O
     for chunk in work:
         handled = handler(chunk, plan, memory, NOW)
         memory.apply(handled.changes)
-        memory.commit()
         outputs += handled.outputs
     return outputs
 
@@ -120,7 +119,6 @@ def costs(runs: Sequence[tuple[Handler, list[Chunk], WorkingPlan]]) -> list[floa
             memory, began = fresh(), time.process_time()
             for chunk in work:
                 memory.apply(handler(chunk, plan, memory, NOW).changes)
-                memory.commit()
             spent = (time.process_time() - began) / sum(len(chunk.parts[0].records) for chunk in work)
             best[number] = min(best[number], spent * 1e6)
     return best

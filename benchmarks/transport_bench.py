@@ -121,7 +121,6 @@ class Bench:
             for at in range(0, len(records), 1000):
                 handled = handler(Chunk(kind, 1, [Part(lane, number, records[at:at + 1000])]), self._work, memory, 0)
                 memory.apply(handled.changes)
-                memory.commit()
                 made.update((output[0], output[2], output[1]) for output in handled.outputs)
         return made
 

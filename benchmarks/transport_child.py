@@ -48,19 +48,15 @@ class Clock:
 
 
 class TimedMemory(Memory):
-    """A worker's memory hears of each partition that opens and of each commit that holds."""
+    """A worker's memory hears of each partition that opens."""
 
-    def __init__(self, opened: Callable[[], None], committed: Callable[[], None]) -> None:
+    def __init__(self, opened: Callable[[], None]) -> None:
         super().__init__()
-        self._opened, self._committed = opened, committed
+        self._opened = opened
 
     def restore(self, lane: str, partition: int, metadata: str, rows: Mapping[bytes, Holders] | None = None) -> None:
         self._opened()
         super().restore(lane, partition, metadata, rows)
-
-    def commit(self) -> None:
-        super().commit()
-        self._committed()
 
 
 def _cpu() -> float:
@@ -121,7 +117,7 @@ def worker(what: str, events: int, clock: Clock) -> int:
 
     handlers = (noop, noop) if what == "noop" else (clean, route)
     return run(WorkerSettings(), clean=counted(handlers[0]), route=counted(handlers[1]),
-               memory=TimedMemory(clock.start, committed))
+               memory=TimedMemory(clock.start), on_commit=committed)
 
 
 def main() -> int:

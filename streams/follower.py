@@ -22,7 +22,7 @@ _EVERY: Final = 0.25
 logger = logging.getLogger(__name__)
 
 
-def view_of(plan: Plan, secret: bytes, memory_limit: int, before: WorkingPlan | None = None) -> View:
+def view_of(plan: Plan, secret: bytes, before: WorkingPlan | None = None) -> View:
     """The plan compiled for handlers, and what the transport wants to know of it. What is as `before` is kept."""
     work = working_plan(plan, secret, before=before)
     kinds: tuple[Kind, Kind] = ("raw", "clean")
@@ -30,7 +30,7 @@ def view_of(plan: Plan, secret: bytes, memory_limit: int, before: WorkingPlan | 
     scoped = {f"clean.{source.provider}" for source in work.sources.values() if source.outlets.scoped}
 
     def recollection(lane: str) -> Recollection | None:
-        return Recollection(work, memory_limit) if lane in scoped else None
+        return Recollection(work) if lane in scoped else None
 
     new = frozenset(lane for lane in lanes if plan.lanes[lane].new)
     return View(plan.version, lanes, new, work, recollection, _without)
@@ -44,11 +44,10 @@ def _without(work: Any, unknown: frozenset[int | str]) -> WorkingPlan:
 class Follower(threading.Thread):
     """`load` blocks until a first plan is known; the thread then tells `on_view` every newer version."""
 
-    def __init__(self, settings: KafkaSettings, secret: bytes, memory_limit: int) -> None:
+    def __init__(self, settings: KafkaSettings, secret: bytes) -> None:
         super().__init__(name="plan", daemon=True)
         self._settings = settings
         self._secret = secret
-        self._limit = memory_limit
         self._reader: ControlReader | None = None
         self._work: WorkingPlan | None = None
         self._ended = threading.Event()
@@ -90,7 +89,7 @@ class Follower(threading.Thread):
 
     def _compile(self, plan: Plan) -> View:
         began = time.perf_counter()
-        view = view_of(plan, self._secret, self._limit, self._work)
+        view = view_of(plan, self._secret, self._work)
         self._work = view.work
         logger.info("plan %d: %d datasets, %d subscriptions, compiled in %.0f ms", plan.version, len(plan.datasets),
                     len(plan.subscriptions), (time.perf_counter() - began) * 1000)

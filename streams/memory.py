@@ -1,9 +1,10 @@
 """What a worker remembers per partition: marks of streams, who holds which record, the plan version (I-9, I-12).
 
-`apply` notes a chunk's changes, `commit` makes them last, `rollback` takes them back. Handlers only read. Marks and
-plan version travel as offset metadata; who holds which record lives in RAM and is restored from the clean lane itself.
+`apply` notes a chunk's changes; an abort takes them back by `forget` and `restore`, from what was committed. Handlers only
+read. Marks and plan version travel as offset metadata; who holds which record is restored from the clean lane itself.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -13,14 +14,12 @@ from schemas.text import Text
 from streams.chunk import Holders, Mark, PartitionChange, PartitionId
 from streams.metadata import pack, unpack
 
-__all__ = ["DEFAULT_LIMIT", "Memory", "PartitionMemory", "no_room", "row_cost"]
+__all__ = ["DEFAULT_LIMIT", "Memory", "PartitionMemory", "dataset_of", "row_cost"]
 
 DEFAULT_LIMIT: Final = 64 << 20
 
 #: What a remembered record costs beyond its key's own bytes: the bytes object and its place in the dict.
 _ROW_OVERHEAD: Final = 33 + 80
-
-_Undo = tuple[dict[int, Mark | None], dict[bytes, Holders | None], int]
 
 
 def row_cost(key: bytes) -> int:
@@ -28,7 +27,12 @@ def row_cost(key: bytes) -> int:
     return _ROW_OVERHEAD + len(key)
 
 
-def no_room(wanted: int, limit: int, dataset: str, size: int) -> HaltError:
+def dataset_of(key: bytes) -> str:
+    """The dataset a record's key begins with."""
+    return key.partition(b"/")[0].decode(errors="replace")
+
+
+def _no_room(wanted: int, limit: int, dataset: str, size: int) -> HaltError:
     """The error for more rows than may be remembered: it names the largest dataset and its bytes."""
     return HaltError(
         Text(f"路由记忆需要 {wanted} 字节，上限 {limit}；最大的数据资源是 {dataset}，{size} 字节",
@@ -58,7 +62,6 @@ class Memory:
         self.limit = limit
         self.bytes = 0
         self._partitions: dict[PartitionId, PartitionMemory] = {}
-        self._undo: dict[PartitionId, _Undo] = {}
 
     def of(self, lane: str, partition: int) -> PartitionMemory:
         """The memory of an owned partition; a HaltError when it was never restored."""
@@ -80,52 +83,29 @@ class Memory:
         self._partitions[lane, partition] = memory
         self.bytes += sum(map(row_cost, memory.rows))
         if self.bytes > self.limit:
-            raise no_room(self.bytes, self.limit, *self._largest())
+            raise _no_room(self.bytes, self.limit, *self._largest())
 
     def forget(self, lane: str, partition: int) -> None:
         """The partition is no longer ours, or is about to be restored."""
-        self._undo.pop((lane, partition), None)
         gone = self._partitions.pop((lane, partition), None)
         if gone is not None:
             self.bytes -= sum(map(row_cost, gone.rows))
 
     def apply(self, changes: Mapping[PartitionId, PartitionChange]) -> None:
-        """Note what handling a chunk changed; it lasts with `commit`."""
+        """Note what handling a chunk changed."""
         for partition, change in changes.items():
             memory = self.of(*partition)
-            undo = self._undo.get(partition)
-            if undo is None:
-                undo = self._undo[partition] = ({}, {}, memory.plan_version)
-            for number, mark in change.marks.items():
-                undo[0].setdefault(number, memory.marks.get(number))
-                memory.marks[number] = mark
-            rows, undo_rows = memory.rows, undo[1]
+            memory.marks.update(change.marks)
+            rows = memory.rows
             for key, holders in change.rows.items():
-                before = rows.get(key)
-                undo_rows.setdefault(key, before)
-                if holders is None or before is None:
-                    self._set_row(memory, key, holders)
+                if holders is None:
+                    if rows.pop(key, None) is not None:
+                        self.bytes -= row_cost(key)
                 else:
+                    if key not in rows:
+                        self.bytes += row_cost(key)
                     rows[key] = holders
             memory.plan_version = max(memory.plan_version, change.plan_version)
-
-    def commit(self) -> None:
-        """The transaction holds: all that was applied lasts."""
-        self._undo.clear()
-
-    def rollback(self) -> None:
-        """The transaction was aborted: back to what was committed last."""
-        for partition, (marks, rows, plan_version) in self._undo.items():
-            memory = self._partitions[partition]
-            memory.plan_version = plan_version
-            for number, mark in marks.items():
-                if mark is None:
-                    memory.marks.pop(number, None)
-                else:
-                    memory.marks[number] = mark
-            for key, holders in rows.items():
-                self._set_row(memory, key, holders)
-        self._undo.clear()
 
     def check_room(self, changes: Mapping[PartitionId, PartitionChange]) -> None:
         """A HaltError naming the largest dataset when applying these changes would pass the limit."""
@@ -134,26 +114,32 @@ class Memory:
             return
         growth = sum(self._growth(self.of(*partition), change.rows) for partition, change in changes.items())
         if growth > 0 and self.bytes + growth > self.limit:
-            dataset, size = self._largest(key for change in changes.values() for key in change.rows)
-            raise no_room(self.bytes + growth, self.limit, dataset, size)
+            coming = Counter[str]()
+            for partition, change in changes.items():
+                known = self.of(*partition).rows
+                _add_sizes(coming, (key for key, holders in change.rows.items() if holders is not None and key not in known))
+            raise _no_room(self.bytes + growth, self.limit, *self._largest(coming))
+
+    def check_coming(self, coming: Iterable[Mapping[str, int]]) -> None:
+        """The same for rows on their way back, all together: their bytes by dataset. Any thread may ask."""
+        sizes = Counter[str]()
+        for one in coming:
+            sizes.update(one)
+        wanted = self.bytes + sizes.total()
+        if wanted > self.limit:
+            raise _no_room(wanted, self.limit, *self._largest(sizes))
 
     def _growth(self, memory: PartitionMemory, rows: Mapping[bytes, Holders | None]) -> int:
         known = memory.rows
         return sum(row_cost(key) * ((holders is not None) - (key in known)) for key, holders in rows.items())
 
-    def _set_row(self, memory: PartitionMemory, key: bytes, holders: Holders | None) -> None:
-        if holders is None:
-            if memory.rows.pop(key, None) is not None:
-                self.bytes -= row_cost(key)
-            return
-        if key not in memory.rows:
-            self.bytes += row_cost(key)
-        memory.rows[key] = holders
+    def _largest(self, coming: Mapping[str, int] | None = None) -> tuple[str, int]:
+        sizes = Counter(coming or {})
+        for memory in list(self._partitions.values()):
+            _add_sizes(sizes, list(memory.rows))
+        return sizes.most_common(1)[0]
 
-    def _largest(self, coming: Iterable[bytes] = ()) -> tuple[str, int]:
-        keys = set(coming).union(*(memory.rows for memory in self._partitions.values()))
-        sizes: dict[str, int] = {}
-        for key in keys:
-            dataset = key.partition(b"/")[0].decode(errors="replace")
-            sizes[dataset] = sizes.get(dataset, 0) + row_cost(key)
-        return max(sizes.items(), key=lambda entry: entry[1])
+
+def _add_sizes(sizes: Counter[str], keys: Iterable[bytes]) -> None:
+    for key in keys:
+        sizes[dataset_of(key)] += row_cost(key)

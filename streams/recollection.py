@@ -3,20 +3,19 @@
 from collections.abc import Iterable
 
 from streams.chunk import Holders, Record
-from streams.memory import DEFAULT_LIMIT, no_room, row_cost
+from streams.memory import dataset_of, row_cost
 from streams.plan import WorkingPlan
 
 __all__ = ["Recollection"]
 
 
 class Recollection:
-    """Learns the rows of one clean partition from its records in order; a HaltError once they pass the limit."""
+    """Learns the rows of one clean partition from its records in order. `sizes` are their bytes by dataset."""
 
-    def __init__(self, plan: WorkingPlan, limit: int = DEFAULT_LIMIT) -> None:
+    def __init__(self, plan: WorkingPlan) -> None:
         self._sources = plan.sources
-        self._limit = limit
-        self._bytes = 0
         self.rows: dict[bytes, Holders] = {}
+        self.sizes: dict[str, int] = {}
 
     def learn(self, records: Iterable[Record]) -> None:
         """Take in the next records, oldest first."""
@@ -37,11 +36,9 @@ class Recollection:
 
     def _remember(self, key: bytes, holders: Holders, dataset: str) -> None:
         if key not in self.rows:
-            self._bytes += row_cost(key)
-            if self._bytes > self._limit:
-                raise no_room(self._bytes, self._limit, dataset, self._bytes)
+            self.sizes[dataset] = self.sizes.get(dataset, 0) + row_cost(key)
         self.rows[key] = holders
 
     def _forget(self, key: bytes) -> None:
         if self.rows.pop(key, None) is not None:
-            self._bytes -= row_cost(key)
+            self.sizes[dataset_of(key)] -= row_cost(key)

@@ -11,7 +11,7 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import uvloop
@@ -37,13 +37,14 @@ _REPORT_EVERY = 2.0
 logger = logging.getLogger(__name__)
 
 
-def run(settings: WorkerSettings, *, clean: Handler = clean, route: Handler = route, memory: Memory | None = None) -> int:
+def run(settings: WorkerSettings, *, clean: Handler = clean, route: Handler = route, memory: Memory | None = None,
+        on_commit: Callable[[], None] = lambda: None) -> int:
     """Run a worker until it is told to end; its exit code. Whoever measures brings handlers and memory of their own."""
     try:
         slot = take_slot(settings.home, settings.host_name, settings.slot)
-        follower = Follower(settings, settings.mask_secret(), settings.memory_limit)
+        follower = Follower(settings, settings.mask_secret())
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_work(settings, slot, follower, clean, route, memory or Memory(settings.memory_limit)))
+            runner.run(_work(settings, slot, follower, clean, route, memory or Memory(settings.memory_limit), on_commit))
     except HaltError as error:
         logger.critical("%s", error)
         return HALTED
@@ -51,7 +52,7 @@ def run(settings: WorkerSettings, *, clean: Handler = clean, route: Handler = ro
 
 
 async def _work(settings: WorkerSettings, slot: Slot, follower: Follower, clean: Handler, route: Handler,
-                memory: Memory) -> None:
+                memory: Memory, on_commit: Callable[[], None]) -> None:
     loop, told = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
@@ -60,6 +61,7 @@ async def _work(settings: WorkerSettings, slot: Slot, follower: Follower, clean:
     if view is None:
         end_process(CLEAN, "before a plan was read")
     engine = Engine(settings, slot.instance, epoch, view, memory)
+    engine.transaction.on_commit = on_commit
     await _unless(told, asyncio.to_thread(engine.fence))
     if told.is_set():
         end_process(CLEAN, "before it began")

@@ -39,7 +39,8 @@ class Engine:
             kafka.consumer_config("worker", group_instance_id=instance, enable_partition_eof=True,
                                   client_id=f"shutong.worker.{instance}"),
             kafka.reader_config(auto_offset_reset="earliest"), names, self.transaction.positions, self._handover,
-            Chunking(names, self.transaction.sizes), lambda: self.transaction.view, self._settle)
+            Chunking(names, self.transaction.sizes), lambda: self.transaction.view, self._settle,
+            memory.check_coming)
 
     def fence(self) -> None:
         """Take over the transactional id; blocks until the broker has ended what a predecessor left open."""
@@ -102,9 +103,8 @@ class Engine:
         return self.reader.not_begun
 
     def progress(self) -> tuple[int, ...]:
-        """Numbers that change when anything gets done."""
-        work = self.transaction
-        return work.chunks, work.commits, work.aborts, work.positions.generation, self.reader.remembered
+        """Numbers that change when anything gets done. What is handled and then aborted is not, however often."""
+        return self.transaction.commits, self.reader.remembered
 
     def overdue(self) -> bool:
         """Whether the client does not come back from a call that has a timeout: it never will."""
@@ -112,7 +112,7 @@ class Engine:
 
     def has_work(self) -> bool:
         """Whether anything waits to get done: chunks, a commit, partitions that have not begun."""
-        return bool(len(self._handover) or self.transaction.begun.is_set())
+        return bool(len(self._handover) or self.transaction.begun.is_set() or self.not_begun)
 
     def lag(self) -> dict[PartitionId, tuple[int, int]]:
         """Per open partition about how many records it is behind, and when the last one it handled arrived (ms)."""

@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, TopicPartition
@@ -33,6 +33,9 @@ _IDLE: Final = 0.1
 _BUSY: Final = 0.01
 #: Between two questions for a committed offset that is not known yet.
 _ASK_AGAIN: Final = 0.05
+#: What has not begun is told every so many seconds.
+_TELL_AFTER: Final = 15.0
+_SHOWN: Final = 5
 #: How long we wait for room in the handover before we stop fetching and keep polling.
 _ROOM_PATIENCE: Final = 2.0
 
@@ -47,10 +50,10 @@ class Reader(threading.Thread):
 
     def __init__(self, config: dict[str, Any], recall_config: dict[str, Any], names: Names, positions: Positions,
                  handover: Handover, chunking: Chunking, view: Callable[[], View], settle: Callable[[bool], int],
+                 check_room: Callable[[Iterable[Mapping[str, int]]], None],
                  make_consumer: Callable[[dict[str, Any]], Any] = Consumer) -> None:
         super().__init__(name="reader", daemon=True)
         self.ends = Ends()
-        self.beats = 0
         self._outage = Outage(config.get("bootstrap.servers", "-"))
         self._consumer = make_consumer(config | {"error_cb": self._on_error})
         self._names = names
@@ -60,11 +63,12 @@ class Reader(threading.Thread):
         self._view = view
         self._settle = settle
         self._reading = Reading()
-        self._recall = Recall(recall_config, names)
+        self._recall = Recall(recall_config, names, check_room, make_consumer)
         self._lanes: frozenset[str] = frozenset()
         self._holds: deque[tuple[int, PartitionId, int, View]] = deque()
         self._ends_seen: list[tuple[PartitionId, int]] = []
         self._ask_at = 0.0
+        self._waiting_since = 0.0
         self._leaving = threading.Event()
 
     def hold(self, generation: int, partition: PartitionId, offset: int, view: View) -> None:
@@ -97,7 +101,6 @@ class Reader(threading.Thread):
             end_process(BROKEN, "reader")
 
     def _pass(self) -> None:
-        self.beats += 1
         self._follow_lanes()
         if self._positions.generation != self._reading.generation:
             self._restart(self._positions.generation)
@@ -160,6 +163,7 @@ class Reader(threading.Thread):
         self._reading.restart(generation, owned)
         self._recall.forget()
         self._ask_at = 0.0
+        self._waiting_since = time.monotonic()
 
     def _assign(self) -> None:
         self._consumer.assign([TopicPartition(self._names.topic(lane), partition, offset)
@@ -188,7 +192,21 @@ class Reader(threading.Thread):
                 else:
                     self._recall.begin(start.partition, start.offset, wanted, start)
         if len(reading.running) > begun:
+            self._waiting_since = now
             self._assign()
+        elif reading.starting and now - self._waiting_since >= _TELL_AFTER:
+            self._waiting_since = now
+            self._tell_what_waits()
+
+    def _tell_what_waits(self) -> None:
+        recalled = self._recall.pending
+        places = [f"{lane}/{partition}" for lane, partition in sorted(self._reading.starting)]
+        shown = "、".join(places[:_SHOWN]) + (" …" if len(places) > _SHOWN else "")
+        logger.warning("%s", Text(
+            f"{len(places)} 个分区还没有开始：{shown}；{len(recalled)} 个在恢复记忆（已读 {self._recall.progress} 条），"
+            "其余在等未结束的事务或更新的方案",
+            f"{len(places)} partitions have not begun: {shown}; memory is read again for {len(recalled)} of them "
+            f"({self._recall.progress} records so far), the others wait for an open transaction to end or for a newer plan"))
 
     def _open(self, start: Start, rows: Any) -> None:
         self._reading.run(start.partition, start.offset)

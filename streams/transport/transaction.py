@@ -62,8 +62,8 @@ class Transaction:
         self.interval = CommitInterval()
         self.sizes: dict[Kind, ChunkSize] = {"raw": ChunkSize(), "clean": ChunkSize()}
         self.hold: Hold = lambda generation, partition, offset, unknown: None
+        self.on_commit: Callable[[], None] = lambda: None
         self.begun = asyncio.Event()
-        self.chunks = 0
         self.commits = 0
         self.aborts = 0
         self.commit_seconds = 0.0
@@ -130,7 +130,6 @@ class Transaction:
             self._broken = str(aborted)
             return 0
         self._keep(handled, delivery.group)
-        self.chunks += 1
         records = sum(len(part.records) for part in chunk.parts)
         self.sizes[chunk.kind].measured(records, time.perf_counter() - began)
         for partition, offset in handled.waiting.items():
@@ -191,12 +190,12 @@ class Transaction:
             self._broken = str(aborted)
             return
         self.positions.committed(offsets)
-        self.memory.commit()
         self._count()
         self._begin()
         if self.positions.due():
             self.begun.set()  # a fresh partition has opened meanwhile
         self.commits += 1
+        self.on_commit()
         self._broken_in_a_row = 0
         self.committed_at = time.time()
         self.commit_seconds = time.perf_counter() - began

@@ -22,6 +22,11 @@ class Recollection(Protocol):
         ...
 
     @property
+    def sizes(self) -> Mapping[str, int]:
+        """The bytes its rows take so far, by dataset."""
+        ...
+
+    @property
     def rows(self) -> Mapping[bytes, Holders]:
         """What a predecessor remembered at that offset."""
         ...

@@ -1,4 +1,4 @@
-"""Memory: what was applied lasts only with a commit, whatever was applied before; its bytes are those of its rows."""
+"""Memory: what was committed comes back, whatever was applied since; its bytes are those of its rows."""
 
 import pytest
 from hypothesis import given, settings
@@ -33,21 +33,25 @@ def fresh() -> Memory:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.tuples(CHANGES, st.sampled_from(["apply", "commit", "rollback"])), max_size=12))
-def test_a_rollback_leads_back_to_the_last_commit(steps: list[tuple[dict[tuple[str, int], PartitionChange], str]]) -> None:
+@given(st.lists(st.tuples(CHANGES, st.sampled_from(["apply", "commit", "abort"])), max_size=12))
+def test_forgetting_and_restoring_leads_back_to_the_last_commit(
+        steps: list[tuple[dict[tuple[str, int], PartitionChange], str]]) -> None:
     memory = fresh()
     committed = state(memory)
+    metadata = {place: memory.of(*place).metadata() for place in (RAW, CLEAN)}
     for changes, then in steps:
         memory.apply(changes)
         assert memory.bytes == sum(row_cost(key) for key in memory.of(*CLEAN).rows)
         if then == "commit":
-            memory.commit()
             committed = state(memory)
-        elif then == "rollback":
-            memory.rollback()
+            metadata = {place: memory.of(*place).metadata() for place in (RAW, CLEAN)}
+        elif then == "abort":
+            memory.forget(*RAW)
+            memory.forget(*CLEAN)
+            assert memory.bytes == 0
+            memory.restore(*RAW, metadata[RAW])
+            memory.restore(*CLEAN, metadata[CLEAN], committed[1].rows)
             assert state(memory) == committed
-    memory.rollback()
-    assert state(memory) == committed
 
 
 @settings(max_examples=100, deadline=None)
@@ -75,13 +79,11 @@ def test_a_partition_that_was_not_restored_cannot_be_read() -> None:
         memory.of(*RAW)
 
 
-def test_forgetting_gives_the_bytes_back_and_nothing_to_roll_back() -> None:
-    memory = fresh()
-    memory.apply({CLEAN: PartitionChange(1, 1, {}, {b"a.x/1": ()})})
-    memory.forget(*CLEAN)
-    assert memory.bytes == 0
-    memory.rollback()
-    assert CLEAN not in memory
+def test_what_is_restored_is_the_memorys_own() -> None:
+    memory, rows = fresh(), {b"a.x/1": ("s",)}
+    memory.restore(*CLEAN, "", rows)
+    memory.apply({CLEAN: PartitionChange(1, 1, {}, {b"a.x/1": None})})
+    assert rows == {b"a.x/1": ("s",)}
 
 
 def test_restoring_more_than_the_limit_names_the_largest_dataset() -> None:

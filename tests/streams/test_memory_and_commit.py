@@ -36,11 +36,12 @@ def raw_record(offset: int, seq: int) -> Record:
 def test_after_an_abort_the_same_records_are_new_again_and_not_repeats() -> None:
     kept = memory((RAW, 0))
     kept.apply(clean(chunk(RAW, [raw_record(0, 1)]), WORK, kept, NOW).changes)
-    kept.commit()
+    committed = kept.of(RAW, 0).metadata()
     once = clean(chunk(RAW, [raw_record(1, 2)]), WORK, kept, NOW)
     kept.apply(once.changes)
     assert fates(clean(chunk(RAW, [raw_record(1, 2)]), WORK, kept, NOW)) == {"duplicate"}
-    kept.rollback()
+    kept.forget(RAW, 0)
+    kept.restore(RAW, 0, committed)
     assert outputs(clean(chunk(RAW, [raw_record(1, 2)]), WORK, kept, NOW)) == outputs(once)
     assert fates(clean(chunk(RAW, [raw_record(1, 1)]), WORK, kept, NOW)) == {"duplicate"}
 
@@ -53,6 +54,7 @@ ROWS = st.lists(st.tuples(st.sampled_from(PEOPLE), st.sampled_from(["341502", "3
 def replayed(records: list[Record], steps: list[tuple[int, str]], handler: Any, lane: str) -> list[Any]:
     """Handle the records in chunks with commits, aborts and moves between; what was committed in the end."""
     kept, at, committed_at = memory((lane, 0)), 0, 0
+    metadata = ""
     committed: list[Any] = []
     open_: list[Any] = []
     for size, then in [*steps, *[(4, "commit")] * len(records)]:
@@ -63,26 +65,21 @@ def replayed(records: list[Record], steps: list[tuple[int, str]], handler: Any, 
             open_ += handled.outputs
             at += len(part)
         if then == "commit":
-            kept.commit()
             committed += open_
-            open_, committed_at = [], at
-        elif then == "abort":
-            kept.rollback()
+            open_, committed_at, metadata = [], at, kept.of(lane, 0).metadata()
+        elif then in ("abort", "move"):
             open_, at = [], committed_at
-        elif then == "move":
-            kept.rollback()
-            open_, at = [], committed_at
-            kept = moved(kept, records[:at], lane)
+            kept.forget(lane, 0)
+            kept = remembered(metadata, records[:at], lane, Memory() if then == "move" else kept)
     return committed
 
 
-def moved(kept: Memory, before: list[Record], lane: str) -> Memory:
-    """Another worker's memory: the metadata of the last commit, and what the lane up to there tells."""
+def remembered(metadata: str, before: list[Record], lane: str, by: Memory) -> Memory:
+    """By the same worker or another one: the metadata of the last commit, and what the lane up to there tells."""
     recollection = Recollection(WORK)
     recollection.learn(before)
-    other = Memory()
-    other.restore(lane, 0, kept.of(lane, 0).metadata(), recollection.rows if lane == CLEAN else None)
-    return other
+    by.restore(lane, 0, metadata, recollection.rows if lane == CLEAN else None)
+    return by
 
 
 @settings(max_examples=80, deadline=None)
@@ -107,7 +104,7 @@ def test_a_partition_that_saw_a_revocation_waits_for_a_worker_that_knows_of_it()
     record = (0, NOW, key_of(PEOPLE[0]), value("c", resident()))
     revoking = compiled(city(version=2, revoked=["school.health.resident"]))
     kept.apply(route(chunk(CLEAN, [record]), revoking, kept, NOW).changes)
-    other = moved(kept, [record], CLEAN)
+    other = remembered(kept.of(CLEAN, 0).metadata(), [record], CLEAN, Memory())
     update = (1, NOW, key_of(PEOPLE[0]), value("u", resident(phone="1")))
     with pytest.raises(RetryError, match=r"2.*1"):
         route(chunk(CLEAN, [update]), WORK, other, NOW)

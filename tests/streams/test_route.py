@@ -59,7 +59,6 @@ def one_by_one(records: list[Record], work: WorkingPlan = WORK) -> list[Handled]
     for record in records:
         done.append(route(chunk(LANE, [record]), work, kept, NOW))
         kept.apply(done[-1].changes)
-        kept.commit()
     return done
 
 
@@ -232,15 +231,19 @@ def test_more_rows_than_the_memory_holds_stop_the_worker_before_anything_is_kept
     assert small.bytes <= 400
 
 
-def test_reading_the_lane_back_stops_at_the_same_limit() -> None:
+def test_reading_the_lane_back_counts_the_same_bytes() -> None:
     records: list[Record] = [(n, NOW, key_of(number), value("c", resident(number))) for n, number in enumerate(PEOPLE)]
-    Recollection(WORK, limit=441).learn(records)
-    with pytest.raises(HaltError, match=f"441.*440.*{RESIDENT}"):
-        Recollection(WORK, limit=440).learn(records)
+    recollection = Recollection(WORK)
+    recollection.learn(records)
+    assert recollection.sizes == {RESIDENT: 441}
+    restored = memory(limit=441)
+    restored.check_coming([recollection.sizes])
+    restored.restore(LANE, 0, "", recollection.rows)
+    assert restored.bytes == 441
     # What is gone, and who came back, take no room.
-    again = Recollection(WORK, limit=147)
+    again = Recollection(WORK)
     again.learn([records[0], (1, NOW, records[0][2], None), records[0], records[0]])
-    assert len(again.rows) == 1
+    assert (len(again.rows), again.sizes) == (1, {RESIDENT: 147})
 
 
 def test_datasets_without_a_scoped_subscription_are_not_remembered() -> None:

@@ -243,7 +243,6 @@ def _stage(world: World, plan: WorkingPlan, stage: Any, lanes: tuple[str, ...]) 
                 handled = (clean if stage == "raw" else route)(chunk, plan, memory, NOW + 60_000)
                 assert not handled.waiting
                 memory.apply(handled.changes)
-                memory.commit()
                 _write(world, handled)
 
 

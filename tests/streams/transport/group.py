@@ -14,7 +14,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from schemas.codec import decode_tallies
 from schemas.names import TALLIES, Names
 from schemas.tally import TallyKey
-from streams.chunk import Chunk, Handled, Output, Part, PartitionChange, PartitionId
+from streams.chunk import Chunk, Handled, Holders, Output, Part, PartitionChange, PartitionId, Record
 from streams.memory import Memory
 from streams.transport.chunking import Chunking
 from streams.transport.handover import Delivery, Handover, Opening
@@ -25,6 +25,8 @@ from streams.transport.view import View
 
 LANE = "raw.a"
 OUT = "clean.a"
+#: A clean lane whose records are remembered; each output says who held the record before.
+CLEAN = "clean.b"
 NAMES = Names("p.")
 
 
@@ -38,6 +40,7 @@ class Message:
 
     place: PartitionId
     at: int
+    problem: KafkaError | None = None
 
     def topic(self) -> str:
         return NAMES.topic(self.place[0])
@@ -52,13 +55,24 @@ class Message:
         return (1, 1000)
 
     def key(self) -> bytes:
-        return b"k"
+        return b"b.x/%d" % (self.at % 5)
 
-    def value(self) -> bytes:
-        return str(self.at).encode()
+    def value(self) -> bytes | None:
+        """On the clean lane some are tombstones."""
+        return None if self.place[0] == CLEAN and self.at % 7 == 6 else str(self.at).encode()
 
-    def error(self) -> None:
-        return None
+    def error(self) -> KafkaError | None:
+        return self.problem
+
+
+def held(key: bytes, log: Iterable[int]) -> str:
+    """Who held a record after what the log says of it: the last offset, "" if nobody."""
+    last = ""
+    for offset in log:
+        message = Message((CLEAN, 0), offset)
+        if message.key() == key:
+            last = "" if message.value() is None else str(offset)
+    return last
 
 
 @dataclass
@@ -78,6 +92,12 @@ class Broker:
     joining: bool = False
     epochs: dict[str, int] = field(default_factory=dict)
     undecided: set[PartitionId] = field(default_factory=set)
+    #: who held each record before, as the outputs of the clean lane say
+    before: dict[PartitionId, list[str]] = field(default_factory=dict)
+    #: up to where a reader of memory sees a clean partition while somebody's transaction is open
+    stable: dict[PartitionId, int] = field(default_factory=dict)
+    #: the end of a partition that was made anew
+    cut: dict[PartitionId, int] = field(default_factory=dict)
     #: members that are assigned anew without having been told to give up
     untold: set[str] = field(default_factory=set)
 
@@ -107,8 +127,10 @@ class Broker:
             self.committed[place] = (offset, metadata)
         for lane, value, key, *_ in outputs:
             if lane == OUT:
-                partition, version = key.decode().split("/")
-                self.done.setdefault((LANE, int(partition)), []).append((int(value or b""), int(version)))
+                source, partition, version = key.decode().split("/")
+                offset, before = (value or b"").decode().split("/")
+                self.done.setdefault((source, int(partition)), []).append((int(offset), int(version)))
+                self.before.setdefault((source, int(partition)), []).append(before)
             if lane == TALLIES:
                 self.tallied += sum(tally.records for tally in decode_tallies(value or b"")[2])
 
@@ -195,6 +217,64 @@ class FakeConsumer:
             self.callbacks["on_assign"](self, [TopicPartition(NAMES.topic(lane), number) for lane, number in owned])
 
 
+class RecallConsumer:
+    """Reads clean partitions from their beginning, a few records at a time; an end is told once until more can be read."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.broker = broker
+        self.positions: dict[PartitionId, int] = {}
+        self.told: dict[PartitionId, int] = {}
+        self.read = 0
+
+    def incremental_assign(self, places: list[TopicPartition]) -> None:
+        self.positions |= {(NAMES.lane(place.topic), place.partition): 0 for place in places}
+
+    def incremental_unassign(self, places: list[TopicPartition]) -> None:
+        for place in places:
+            del self.positions[NAMES.lane(place.topic), place.partition]
+
+    def unassign(self) -> None:
+        self.positions, self.told = {}, {}
+
+    def consume(self, number: int, timeout: float) -> list[Message]:
+        got: list[Message] = []
+        for place, position in list(self.positions.items()):
+            end = min(self._end(place), self.broker.stable.get(place, self._end(place)))
+            offsets = [offset for offset in self.broker.logs[place] if position <= offset < end][:4]
+            got += [Message(place, offset) for offset in offsets]
+            self.read += len(offsets)
+            self.positions[place] = offsets[-1] + 1 if offsets else max(position, end)
+            if not offsets and self.told.get(place) != end:
+                self.told[place] = end
+                got.append(Message(place, end, KafkaError(KafkaError._PARTITION_EOF)))
+        return got
+
+    def get_watermark_offsets(self, place: TopicPartition, cached: bool) -> tuple[int, int]:
+        return 0, self._end((NAMES.lane(place.topic), place.partition))
+
+    def close(self) -> None: ...
+
+    def _end(self, place: PartitionId) -> int:
+        """A transaction's marker is the last thing."""
+        return self.broker.cut.get(place, max(self.broker.logs[place], default=-1) + 2)
+
+
+class Remembered:
+    """The last holder of each record of a clean partition; `limit` stands for nothing here."""
+
+    def __init__(self) -> None:
+        self.rows: dict[bytes, Holders] = {}
+        self.sizes: dict[str, int] = {}
+
+    def learn(self, records: Iterable[Record]) -> None:
+        for offset, _, key, value in records:
+            assert key is not None
+            if value is None:
+                self.rows.pop(key, None)
+            else:
+                self.rows[key] = (str(offset),)
+
+
 class FakeProducer:
     """One transactional producer; `fail` makes the next commit, `refuse` the next produce fail: it takes but an abort then."""
 
@@ -275,9 +355,11 @@ class Worker:
         self.transaction.hold = self._hold
         for size in self.transaction.sizes.values():
             size.records, size.measured = 3, lambda records, seconds: None  # type: ignore[method-assign]
-        self.reader = Reader({}, {}, NAMES, self.transaction.positions, self.handover,
+        self.recalling = RecallConsumer(broker)
+        self.reader = Reader({}, {"recall": True}, NAMES, self.transaction.positions, self.handover,
                              Chunking(NAMES, self.transaction.sizes), lambda: self.transaction.view, self._settle,
-                             make_consumer=lambda config: self.consumer)
+                             self.memory.check_coming,
+                             make_consumer=lambda config: self.recalling if "recall" in config else self.consumer)
         self.handover.generation = lambda: self.transaction.positions.generation
         self.consumer.around_revoke = self._revoke
         self._handler = self._of_this_generation(copying(broker))
@@ -364,7 +446,8 @@ class Worker:
 
 def view(version: int) -> View:
     """A plan of this version; `work` is (version, schema ids given up)."""
-    return View(version, {LANE: "raw"}, frozenset({LANE}), (version, frozenset()),
+    return View(version, {LANE: "raw", CLEAN: "clean"}, frozenset({LANE, CLEAN}), (version, frozenset()),
+                recollection=lambda lane: Remembered() if lane == CLEAN else None,
                 without=lambda work, unknown: (work[0], work[1] | unknown))
 
 
@@ -382,7 +465,9 @@ def copying(broker: Broker) -> Callable[[Chunk, Any, Memory, int], Handled]:
         remembered = memory.of(*place)
         assert remembered.plan_version <= version, "a plan went back"
         mark = remembered.marks.get(1, (0, -1))
-        for offset, *_ in part.records:
+        rows: dict[bytes, Holders | None] = {}
+        for offset, _, key, value in part.records:
+            assert key is not None
             needs = broker.unknown.get((place, offset), 0)
             if needs > version and needs not in given_up:
                 handled.waiting[place] = offset
@@ -390,9 +475,13 @@ def copying(broker: Broker) -> Callable[[Chunk, Any, Memory, int], Handled]:
                 break
             if (0, offset) > mark:
                 mark = (0, offset)
-                handled.outputs.append((OUT, str(offset).encode(), f"{place[1]}/{version}".encode(), -1, 1000, None))
+                holders = (rows[key] if key in rows else remembered.rows.get(key)) or ("",)
+                if part.lane == CLEAN:
+                    rows[key] = None if value is None else (str(offset),)
+                handled.outputs.append((OUT, f"{offset}/{holders[0]}".encode(),
+                                        f"{place[0]}/{place[1]}/{version}".encode(), -1, 1000, None))
                 handled.tallies.add(TallyKey(1, "cleaned", "live", "a"))
         end = handled.waiting.get(place, part.records[-1][0] + 1)
-        handled.changes[place] = PartitionChange(end, version, {1: mark} if mark[1] >= 0 else {})
+        handled.changes[place] = PartitionChange(end, version, {1: mark} if mark[1] >= 0 else {}, rows)
 
     return copy

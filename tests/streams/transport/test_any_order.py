@@ -7,10 +7,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from tests.streams.transport.group import LANE, Broker, Fenced, Worker, view
+from tests.streams.transport.group import CLEAN, LANE, Broker, Fenced, Message, Worker, held, view
 
 SLOTS = ("w1", "w2", "w3")
+#: of the raw lane; the last one is of a clean lane, whose records are remembered
 PARTITIONS = 3
+PLACES = [*((LANE, number) for number in range(PARTITIONS)), (CLEAN, 0)]
 
 slots = st.sampled_from(SLOTS)
 
@@ -28,9 +30,8 @@ class AnyOrder(RuleBasedStateMachine):
     @initialize(gaps=st.lists(st.integers(1, 3), min_size=12, max_size=40), unknown=st.sets(st.integers(0, 60), max_size=3))
     def begin(self, gaps: list[int], unknown: set[int]) -> None:
         logs = {}
-        for partition in range(PARTITIONS):
-            offsets = [sum(gaps[:index]) for index in range(len(gaps) - partition)]
-            logs[LANE, partition] = offsets
+        for number, place in enumerate(PLACES):
+            logs[place] = [sum(gaps[:index]) for index in range(len(gaps) - number)]
         self.broker = Broker(logs, {((LANE, offset % PARTITIONS), offset): 3 for offset in unknown})
         for slot in SLOTS[:2]:
             self._start(slot)
@@ -168,9 +169,27 @@ class AnyOrder(RuleBasedStateMachine):
         self.take(slot, PARTITIONS)
         self.work(slot, 4, commit=True)
 
-    @rule(number=st.integers(0, PARTITIONS - 1), known=st.booleans())
-    def position_is_undecided(self, number: int, known: bool) -> None:
-        (self.broker.undecided.discard if known else self.broker.undecided.add)((LANE, number))
+    @rule(place=st.sampled_from(PLACES), known=st.booleans())
+    def position_is_undecided(self, place: tuple[str, int], known: bool) -> None:
+        (self.broker.undecided.discard if known else self.broker.undecided.add)(place)
+
+    @rule(end=st.none() | st.integers(0, 40))
+    def a_transaction_hides_the_end_of_the_clean_lane(self, end: int | None) -> None:
+        """From those who remember: they have to come back for the rest."""
+        if end is None:
+            self.broker.stable.clear()
+        else:
+            self.broker.stable[CLEAN, 0] = end
+
+    @rule(slot=slots, half=st.integers(1, 3))
+    def remembering_is_cut_short(self, slot: str, half: int) -> None:
+        """The group changes while a clean partition is on its way back."""
+        for turn in range(2):
+            self.broker.rebalance()
+            for other in SLOTS:
+                for _ in range(half + turn):
+                    self.read(other)
+        self.all_work(2, 0)
 
     @rule()
     def zombies_wake(self) -> None:
@@ -205,6 +224,13 @@ class AnyOrder(RuleBasedStateMachine):
             assert versions == sorted(versions)
 
     @invariant()
+    def who_held_a_record_is_known_whoever_remembers_it(self) -> None:
+        for (lane, _), told in getattr(self, "broker", Broker({})).before.items():
+            log = self.broker.logs[CLEAN, 0]
+            if lane == CLEAN:
+                assert told == [held(Message((CLEAN, 0), at).key(), log[:index]) for index, at in enumerate(log[:len(told)])]
+
+    @invariant()
     def the_books_tell_of_what_is_committed_and_of_nothing_else(self) -> None:
         broker = getattr(self, "broker", Broker({}))
         assert broker.tallied == sum(map(len, broker.done.values()))
@@ -219,6 +245,7 @@ class AnyOrder(RuleBasedStateMachine):
         if not self.workers:
             self._start("w1")
         self.broker.undecided.clear()
+        self.broker.stable.clear()
         for _ in range(60):
             for slot in SLOTS:
                 if slot in self.workers:
@@ -230,6 +257,8 @@ class AnyOrder(RuleBasedStateMachine):
                     self.commit(slot)
         for place, log in self.broker.logs.items():
             assert [at for at, _ in self.broker.done.get(place, [])] == log
+        self.who_held_a_record_is_known_whoever_remembers_it()
+        self.the_books_tell_of_what_is_committed_and_of_nothing_else()
         self.loop.close()
 
 

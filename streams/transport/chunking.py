@@ -1,10 +1,11 @@
-"""Messages into chunks: grouped by partition, raw and clean apart, as many records as handling can take at once.
+"""Messages into chunks: grouped by partition, raw and clean apart, as many records and bytes as handling can take at once.
 
 Messages are confluent_kafka's, typed Any: a check per field and record would cost more than handling one.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from itertools import accumulate
+from typing import Any, Final
 
 from schemas.names import Names
 from streams.chunk import Chunk, Part, PartitionId, Record
@@ -15,6 +16,12 @@ from streams.transport.view import Kind
 
 __all__ = ["Chunking"]
 
+#: Bytes of a chunk, keys and values: several wait at a time, and what one leads to has to fit in a transaction (§4).
+_MOST_BYTES: Final = 4 << 20
+
+#: What was read of a partition, where that stood before, and the bytes of each record.
+_Taken = tuple[Part, int, list[int]]
+
 
 class Chunking:
     """`sizes` follow what the loop measures; this thread only looks at them."""
@@ -22,21 +29,27 @@ class Chunking:
     def __init__(self, names: Names, sizes: Mapping[Kind, ChunkSize]) -> None:
         self._names = names
         self._sizes = sizes
+        self._mean = 0
 
     @property
     def wanted(self) -> int:
-        """How many records to ask for at once."""
-        return max(size.records for size in self._sizes.values())
+        """How many records to ask for at once: no more bytes than a chunk has, if they are as large as those before."""
+        most = max(size.records for size in self._sizes.values())
+        return min(most, _MOST_BYTES // self._mean + 1) if self._mean else most
 
     def chunks(self, messages: Iterable[Any], reading: Reading, group: Callable[[], Any]) -> Iterator[Delivery]:
         """Deliveries of what runs, of messages without errors; records of partitions that do not run are dropped, they come again."""
         metadata = None
-        waiting: dict[Kind, list[tuple[Part, int]]] = {"raw": [], "clean": []}
+        waiting: dict[Kind, list[_Taken]] = {"raw": [], "clean": []}
+        read = size = 0
         for (topic, partition), records in _grouped(messages).items():
             lane = self._names.lane(topic)
+            sizes = [len(key or b"") + len(value or b"") for _, _, key, value in records]
+            read, size = read + len(records), size + sum(sizes)
             start = reading.take((lane, partition), records[-1][0])
             if start is not None:
-                waiting["raw" if lane.startswith("raw.") else "clean"].append((Part(lane, partition, records), start))
+                waiting["raw" if lane.startswith("raw.") else "clean"].append((Part(lane, partition, records), start, sizes))
+        self._mean = size // read if read else self._mean
         for kind, parts in waiting.items():
             for batch in _cut(parts, self._sizes[kind].records):
                 metadata = metadata or group()
@@ -58,21 +71,28 @@ def _grouped(messages: Iterable[Any]) -> dict[tuple[str, int], list[Record]]:
     return grouped
 
 
-def _cut(parts: list[tuple[Part, int]], size: int) -> Iterator[list[tuple[Part, int]]]:
-    """Batches of at most `size` records; a part that is cut goes on where its first piece ended."""
+def _cut(parts: list[_Taken], size: int) -> Iterator[list[tuple[Part, int]]]:
+    """Batches of at most `size` records and about so many bytes; a part that is cut goes on where its first piece ended."""
     batch: list[tuple[Part, int]] = []
-    room = size
-    for part, start in parts:
+    room, left = size, _MOST_BYTES
+    for part, start, sizes in parts:
         records = part.records
-        while len(records) > room:
-            batch.append((Part(part.lane, part.partition, records[:room]), start))
-            yield batch
-            start, records = records[room - 1][0] + 1, records[room:]
-            batch, room = [], size
-        batch.append((Part(part.lane, part.partition, records), start))
-        room -= len(records)
-        if not room:
-            yield batch
-            batch, room = [], size
+        while records:
+            fit = _fitting(sizes, room, left)
+            piece, records = (records, []) if fit == len(records) else (records[:fit], records[fit:])
+            batch.append((Part(part.lane, part.partition, piece), start))
+            start = piece[-1][0] + 1
+            room, left = room - fit, left - sum(sizes[:fit])
+            sizes = sizes[fit:]
+            if room <= 0 or left <= 0 or records:
+                yield batch
+                batch, room, left = [], size, _MOST_BYTES
     if batch:
         yield batch
+
+
+def _fitting(sizes: list[int], room: int, left: int) -> int:
+    """How many records go into a batch that has room for so many of so many bytes: the one that fills it comes along."""
+    if len(sizes) <= room and sum(sizes) < left:
+        return len(sizes)
+    return min(next((number for number, total in enumerate(accumulate(sizes), start=1) if total >= left), room), room, len(sizes))

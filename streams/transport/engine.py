@@ -106,9 +106,10 @@ class Engine:
         """Numbers that change when anything gets done. What is handled and then aborted is not, however often."""
         return self.transaction.commits, self.reader.remembered
 
-    def overdue(self) -> bool:
-        """Whether the client does not come back from a call that has a timeout: it never will."""
-        return self._producer.overdue
+    @property
+    def call(self) -> int:
+        """The number of the call to Kafka that is under way, 0 if none is; each has a timeout of its own."""
+        return self._producer.call
 
     def has_work(self) -> bool:
         """Whether anything waits to get done: chunks, a commit, partitions that have not begun."""

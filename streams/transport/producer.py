@@ -32,7 +32,6 @@ _GIVEN_UP: Final = {KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT}
 
 #: How long one call may wait for the broker before it is made again; in all until the watchdog ends it.
 _PATIENCE: Final = 5.0
-_OVERDUE: Final = 8.0
 
 logger = logging.getLogger(__name__)
 
@@ -60,14 +59,17 @@ class TransactionalProducer:
     """One producer, one transaction at a time. `fence` begins the first; `commit` and `abort` begin the next one."""
 
     def __init__(self, config: dict[str, Any], names: Names,
-                 end: Callable[[int, object], NoReturn] = end_process) -> None:
+                 end: Callable[[int, object], NoReturn] = end_process,
+                 make_producer: Callable[[dict[str, Any]], Any] = Producer) -> None:
         self._names = names
         self._topics = _Topics(names)
         self._end = end
         self._failed = ""
         self._outage = Outage(config.get("bootstrap.servers", "-"))
-        self._called = 0.0
-        self._producer = Producer(config | {"on_delivery": self._on_delivery, "error_cb": self._on_error})
+        self._calls = 0
+        #: the number of the call to Kafka that is under way, 0 if none is
+        self.call = 0
+        self._producer = make_producer(config | {"on_delivery": self._on_delivery, "error_cb": self._on_error})
 
     def fence(self, timeout: float = 30.0) -> None:
         """Take over the transactional id: whoever had it is fenced, what they left open is aborted."""
@@ -77,7 +79,7 @@ class TransactionalProducer:
     def produce(self, outputs: Iterable[Output]) -> None:
         """Put outputs into the open transaction, waiting here when the client's buffer is full."""
         topics = self._topics
-        produce: Any = self._producer.produce  # its own type forbids a plain list of headers
+        produce = self._producer.produce
         try:
             for lane, value, key, partition, timestamp, headers in outputs:
                 try:
@@ -104,12 +106,6 @@ class TransactionalProducer:
             self._end(BROKEN, aborted)
         self._begin()
 
-    @property
-    def overdue(self) -> bool:
-        """Whether a call has outlived its own timeout. `send_offsets_to_transaction` may for ever when a broker starts anew."""
-        called = self._called
-        return called > 0 and time.monotonic() - called > _OVERDUE
-
     def _begin(self) -> None:
         self._failed = ""
         self._producer.begin_transaction()
@@ -126,7 +122,8 @@ class TransactionalProducer:
     def _until_done(self, call: Callable[[], None]) -> None:
         """Kafka's transaction calls may be made again while their error is retriable."""
         while True:
-            self._called = time.monotonic()
+            self._calls += 1
+            self.call = self._calls
             try:
                 call()
             except KafkaException as exception:
@@ -138,7 +135,7 @@ class TransactionalProducer:
             else:
                 return
             finally:
-                self._called = 0.0
+                self.call = 0
 
     def _judge(self, error: KafkaError) -> NoReturn:
         if error.code() in _FENCED or error.code() == KafkaError._FATAL:

@@ -5,16 +5,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pydantic import SecretStr
 
-from schemas.codec import EventCodec
+from schemas.codec import EventCodec, decode_tallies
 from schemas.control import LaneState, Plan
 from schemas.envelope import Event
 from schemas.status import WorkerStatus
-from tests.streams.world import SECRET, SUBSCRIPTIONS, city, key_of, resident, value
+from tests.streams.world import RESIDENT, SECRET, SUBSCRIPTIONS, city, key_of, resident, value
 from trial.kafka import ADMIN, LocalKafka
 from wire.admin import BUS_LANES, Provisioner
 from wire.compacted import read_compacted
@@ -48,9 +49,9 @@ class Bus:
         provisioner.ensure_users({"worker": PASSWORD})
         provisioner.grant(["worker"])
         self.workers: dict[int, subprocess.Popen[bytes]] = {}
+        self._said_before: dict[int, int] = {}
         self._writer: ControlWriter | None = None
         self.plan = self.write(city(subscriptions=FOUR), new=new)
-        self.codec = EventCodec(self.plan.schemas[100].text, 100)
 
     def write(self, plan: Plan, *, new: bool) -> Plan:
         """Put a plan in force."""
@@ -69,6 +70,7 @@ class Bus:
 
     def start(self, slot: int, program: str = "", **environment: str) -> "subprocess.Popen[bytes]":
         """A worker process, or a program with one of its own; what it says is in `log(slot)`."""
+        self._said_before[slot] = len(self.log(slot))
         command = ["-c", program] if program else ["-m", "streams.worker", "--slot", str(slot)]
         with (self.home / f"worker-{slot}.log").open("ab") as log:
             started = self.workers[slot] = subprocess.Popen(
@@ -77,14 +79,22 @@ class Bus:
 
     def wait_until_it_runs(self, slot: int, patience: float = 40) -> None:
         """Its partitions may still be on their way."""
+        self._wait_until_it_says(slot, f"worker h-{slot} runs", patience)
+
+    def wait_until_it_has_joined(self, slot: int, patience: float = 40) -> None:
+        """It has been given its partitions."""
+        self._wait_until_it_says(slot, "assigned", patience)
+
+    def _wait_until_it_says(self, slot: int, text: str, patience: float) -> None:
         until = time.monotonic() + patience
-        while f"worker h-{slot} runs" not in self.log(slot):
+        while text not in self.log(slot)[self._said_before[slot]:]:
             assert time.monotonic() < until, self.log(slot)
             time.sleep(0.1)
 
     def log(self, slot: int) -> str:
         """What the workers of this slot said."""
-        return (self.home / f"worker-{slot}.log").read_text(encoding="utf-8")
+        path = self.home / f"worker-{slot}.log"
+        return path.read_text(encoding="utf-8") if path.exists() else ""
 
     def kill(self, slot: int) -> None:
         """kill -9."""
@@ -96,22 +106,33 @@ class Bus:
         self.workers[slot].send_signal(signal.SIGTERM)
         return self.workers[slot].wait(timeout)
 
-    def publish(self, seqs: Iterable[int], people: int = 200) -> None:
-        """One event a seq, of one stream."""
+    def publish(self, seqs: Iterable[int], people: int = 200, divisions: Sequence[str] = ("341502",)) -> None:
+        """One event a seq, of one stream; each person moves from one division to the next."""
         with Publisher(self.admin, linger_ms=5) as publisher:
             for seq in seqs:
                 number = person(seq % people)
-                publisher.send(RAW, key_of(number), value("u" if seq >= people else "c", resident(number), seq=seq))
+                publisher.send(RAW, key_of(number), value("u" if seq >= people else "c", resident(
+                    number, division=divisions[seq // people % len(divisions)]), seq=seq))
 
-    def inbox(self, wanted: int, patience: float = 30) -> list[tuple[bytes, Event]]:
-        """What tax has, as soon as it has so many and nothing more comes for a moment."""
+    def inbox(self, wanted: int, patience: float = 30, subscriber: str = "tax") -> list[tuple[bytes, Event]]:
+        """What a subscriber of residents has, as soon as it has so many and nothing more comes for a moment."""
+        number = self.plan.subscriptions[f"{subscriber}.{RESIDENT}"].output_schema
+        codec = EventCodec(self.plan.schemas[number].text, number)
         found: list[tuple[bytes, Event]] = []
-        with LaneReader(self.admin, [INBOX]) as reader:
+        with LaneReader(self.admin, [f"deliver.{subscriber}"]) as reader:
             until = time.monotonic() + patience
             while len(found) < wanted and time.monotonic() < until:
-                found += [(record.key or b"", self.codec.decode(record.value or b"")) for record in reader.batch(0.5)]
-            found += [(record.key or b"", self.codec.decode(record.value or b"")) for record in reader.batch(0.5)]
+                found += [(record.key or b"", codec.decode(record.value or b"")) for record in reader.batch(0.5)]
+            found += [(record.key or b"", codec.decode(record.value or b"")) for record in reader.batch(0.5)]
         return found
+
+    def tallied(self) -> Counter[tuple[str, str]]:
+        """Records by stage and subscriber, as the books have them."""
+        books = Counter[tuple[str, str]]()
+        for record in read_all(self.admin, ["bus.tallies"]):
+            for tally in decode_tallies(record.value or b"")[2]:
+                books[tally.key.stage, tally.key.subscriber] += tally.records
+        return books
 
     def statuses(self) -> dict[str, WorkerStatus]:
         """What the workers say of themselves."""

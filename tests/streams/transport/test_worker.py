@@ -1,13 +1,19 @@
 """The real worker process on real Kafka: how it begins, what it says of itself, and how it ends."""
 
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from schemas.datasets import standard_dataset
+from schemas.envelope import kafka_key
+from schemas.status import WorkerStatus
 from streams.transport.exits import BROKEN, CLEAN, FENCED, HALTED, STUCK
-from tests.streams.transport.bus import RAW, Bus, person
-from tests.streams.world import city, key_of, resident, value
+from tests.streams.transport.bus import CLEAN as CLEAN_LANE
+from tests.streams.transport.bus import FOUR, RAW, Bus, person
+from tests.streams.world import RESIDENT, VILLAGE, VILLAGE_CODEC, city, key_of, resident, value
 from trial.kafka import LocalKafka
 from wire.publisher import Publisher, TransactionalPublisher
 
@@ -41,21 +47,69 @@ def test_the_report_has_what_a_page_wants_to_know(bus: Bus) -> None:
     bus.start(1)
     bus.publish(range(300))
     bus.inbox(300)
-    until = time.monotonic() + 15
-    while True:
-        status = bus.statuses().get("h-1")
-        if status is not None and status.stages.get("delivered"):
-            break
-        assert time.monotonic() < until, status
-        time.sleep(0.2)
-    assert (status.state, status.plan_version, status.not_begun) == ("running", 1, 0)
-    assert status.stages["arrived"].total == status.stages["cleaned"].total == 300
-    assert status.stages["delivered"].total + status.stages["returned_up"].total >= 900
+    status = reported(bus, lambda status: {stage: count.total for stage, count in status.stages.items()} == {
+        "arrived": 300, "cleaned": 300, "delivered": 900, "returned_up": 300} and status.not_begun == 0
+        and {lag.records for lag in status.lanes.values()} == {0})
+    assert (status.state, status.plan_version) == ("running", 1)
     assert set(status.lanes) == {"raw.health", "clean.health", "raw.civil", "clean.civil"}
-    assert {lag.records for lag in status.lanes.values()} == {0}
     assert status.commits > 0
     assert status.transaction_ms > 0
     assert 20 << 20 < status.rss < 300 << 20
+
+
+def reported(bus: Bus, right: Callable[[WorkerStatus], bool]) -> WorkerStatus:
+    """The first report that says so; each comes seconds after the last."""
+    until = time.monotonic() + 20
+    while True:
+        status = bus.statuses().get("h-1")
+        if status is not None and right(status):
+            return status
+        assert time.monotonic() < until, status
+        time.sleep(0.2)
+
+
+def test_a_provider_that_joins_while_a_worker_runs_is_read_without_a_restart(bus: Bus) -> None:
+    whole = city(subscriptions=FOUR)
+    health = {lane: state for lane, state in whole.lanes.items() if lane.endswith(".health")}
+    bus.write(replace(whole, lanes=health, datasets={RESIDENT: whole.datasets[RESIDENT]}), new=True)
+    bus.start(1)
+    bus.publish(range(100))
+    assert len(bus.inbox(100)) == 100
+    assert set(reported(bus, lambda status: bool(status.lanes)).lanes) == set(health)
+    bus.publish(range(100, 200))
+    bus.write(whole, new=True)
+    row = standard_dataset("village").examples[0]
+    with Publisher(bus.admin) as publisher:
+        publisher.send("raw.civil", kafka_key(VILLAGE, row["code"]),
+                       value("c", row, stream="civil.register", seq=1, codec=VILLAGE_CODEC))
+    bus.publish(range(200, 300))
+    assert len(bus.inbox(300)) == 300
+    reported(bus, lambda status: set(status.lanes) == set(whole.lanes) and status.stages["cleaned"].total == 301)
+    assert bus.count("clean.civil") == 1
+    assert bus.end(1) == CLEAN
+
+
+def test_who_is_revoked_while_a_worker_runs_gets_nothing_more_once_it_reports_the_version(bus: Bus) -> None:
+    bus.start(1)
+    bus.publish(range(200))
+    assert len(bus.inbox(200)) == 200
+    version = bus.write(city(subscriptions=FOUR, revoked=["tax.health.resident"]), new=False).version
+    reported(bus, lambda status: status.plan_version == version)
+    bus.publish(range(200, 400))
+    assert len(bus.inbox(400, subscriber="police")) == 400
+    assert len(bus.inbox(200)) == 200
+    assert bus.end(1) == CLEAN
+
+
+def test_a_worker_without_room_for_what_it_must_remember_halts_names_the_dataset_and_commits_nothing(bus: Bus) -> None:
+    bus.publish(range(50))
+    worker = bus.start(1, SHUTONG_MEMORY_LIMIT="2000")
+    assert worker.wait(40) == HALTED, bus.log(1)
+    assert "上限 2000；最大的数据资源是 health.resident" in bus.log(1)
+    assert sum(bus.committed(CLEAN_LANE).values()) == 0
+    assert bus.inbox(0) == []
+    bus.start(1)
+    assert len(bus.inbox(50)) == 50
 
 
 def test_a_second_owner_of_the_slot_fences_the_first(bus: Bus) -> None:

@@ -204,6 +204,12 @@ def main(events: int = 20_000) -> None:
     grow(work[:20])
 
 
+def say(what: str, figure: float, sign: str, target: float) -> None:
+    """One figure beside its target (DESIGN §9)."""
+    met = figure >= target if sign == "≥" else figure <= target
+    print(f"{what:48}{figure:8.2f}   target {sign} {target:g}   {'met' if met else 'MISSED'}")
+
+
 def grow(work: list[Chunk]) -> None:
     """More subscribers, and more datasets, at the same rate."""
     one, *more = (compiled(wide(count)) for count in (1, 4, 16, 64))
@@ -212,9 +218,20 @@ def grow(work: list[Chunk]) -> None:
     events = sum(len(chunk.parts[0].records) for chunk in work)
     for count, given, cost in zip((1, 4, 16, 64), outputs, spent, strict=True):
         print(f"{count:4} subscribers         {cost:6.2f}   {given / events:5.1f} outputs an event, {cost * events / given:5.2f} each")
-    for count, cost in zip(DATASETS, costs([(with_tallies, spread(count), compiled(deep(count))) for count in DATASETS]),
-                           strict=True):
+    check_spread(DATASETS[-1])
+    by_datasets = costs([(with_tallies, spread(count), compiled(deep(count))) for count in DATASETS])
+    for count, cost in zip(DATASETS, by_datasets, strict=True):
         print(f"{count:4} datasets            {cost:6.2f}   with the bytes of their tallies")
+    a_subscriber = [(spent[high] - spent[low]) * events / (outputs[high] - outputs[low]) for low, high in ((0, 2), (2, 3))]
+    say("one more output among 64 subscribers / among 16", a_subscriber[1] / a_subscriber[0], "≤", 1.3)
+    say("5,000 datasets / 10, route and tallies alone", by_datasets[-1] / by_datasets[0], "≤", 1.3)
+
+
+def check_spread(datasets: int) -> None:
+    """Stop unless each event reaches the one subscriber of its dataset."""
+    given = [(output[0], output[2]) for output in outputs_of(route, spread(datasets), compiled(deep(datasets)))]
+    if given != [("deliver.tax", record[2]) for chunk in spread(datasets) for record in chunk.parts[0].records]:
+        sys.exit("the outputs are wrong; no time is shown")
 
 
 if __name__ == "__main__":

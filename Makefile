@@ -2,6 +2,7 @@
 # PYTHON chooses the interpreter (3.11 or newer); VENV the environment they make and keep.
 PYTHON ?= python3
 VENV ?= .venv
+PEERS := .venv-peers
 BIN := $(VENV)/bin
 EVENTS ?= 200000
 READY := $(VENV)/.ready
@@ -31,8 +32,14 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/laws
 
-bench: $(READY)
+bench: $(READY) $(PEERS)/.ready
 	$(BIN)/python -m benchmarks
+
+# What benchmarks compare with lives apart: its pins are not ours.
+$(PEERS)/.ready: benchmarks/peers/requirements.lock
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --require-hashes -r benchmarks/peers/requirements.lock
+	@touch $@
 
 # Every package is pinned by hash in requirements.lock; the project itself is installed in place.
 $(READY): requirements.lock pyproject.toml
@@ -47,6 +54,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 lock:
 	$(COMPILE) --extra local --extra test pyproject.toml build-requirements.in -o requirements.lock
 	$(COMPILE) --constraint requirements.lock pyproject.toml build-requirements.in -o deploy/requirements.lock
+	$(COMPILE) benchmarks/peers/requirements.in -o benchmarks/peers/requirements.lock
 
 clean:
-	rm -rf $(VENV) .shutong
+	rm -rf $(VENV) $(PEERS) .shutong

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
+from benchmarks.measure import say
 from schemas.codec import EventCodec, encode_tallies
 from schemas.codec.frame import prefix
 from schemas.contract import event_schema, event_subject
@@ -202,12 +203,6 @@ def main(events: int = 20_000) -> None:
     print(f"route to 4              {second:6.2f}   one of them masked {masked:6.2f}")
     print(f"both                    {first + second:6.2f}")
     grow(work[:20])
-
-
-def say(what: str, figure: float, sign: str, target: float) -> None:
-    """One figure beside its target (DESIGN §9)."""
-    met = figure >= target if sign == "≥" else figure <= target
-    print(f"{what:48}{figure:8.2f}   target {sign} {target:g}   {'met' if met else 'MISSED'}")
 
 
 def grow(work: list[Chunk]) -> None:

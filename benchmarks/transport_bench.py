@@ -19,11 +19,12 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.handlers_bench import check_character, chunks, clean_lane, outputs_of, raw_records, say
+from benchmarks.handlers_bench import check_character, chunks, clean_lane, outputs_of, raw_records
+from benchmarks.measure import say, wait
 from benchmarks.transport_child import COPIES, OneStage
 from schemas.codec import long_bytes
 from schemas.envelope import Event, Meta
@@ -78,14 +79,14 @@ class Bench:
             for number, (_, _, key, data) in enumerate(records):
                 publisher.send(lane, key, data, partition=number % 2)
         file = bus.home / "figures.json"
-        admin = {"SHUTONG_KAFKA_USER": bus.admin.kafka_user, "SHUTONG_KAFKA_PASSWORD": _password(bus)}
+        admin = {"SHUTONG_KAFKA_USER": bus.admin.kafka_user, "SHUTONG_KAFKA_PASSWORD": password_of(bus)}
         environment = bus.environment(**(admin if what in ("plain", "copy") else {}))
         with (bus.home / "child.log").open("wb") as log:
             child = subprocess.Popen([sys.executable, "-m", "benchmarks.transport_child", what, str(len(records)), str(file)],
                                      env=environment, stdout=log, stderr=log)
         bus.workers[1] = child
         try:
-            _wait(lambda: file.exists() or child.poll() not in (None, 0), 120)
+            wait(lambda: file.exists() or child.poll() not in (None, 0), 120)
             figures: Figures = json.loads(file.read_text())
             if what not in ("plain", "copy") and bus.end(1) != 0:
                 sys.exit(f"{what} did not end well")
@@ -147,7 +148,7 @@ def starts(bench: Bench) -> Figures:
         began = time.monotonic()
         bus.start(1)
         with LaneReader(bus.admin, [INBOX]) as reader:
-            _wait(lambda: bool(reader.batch(0.02)), 60)
+            wait(lambda: bool(reader.batch(0.02)), 60)
             first = time.monotonic() - began
             stop = threading.Event()
             flowing = threading.Thread(target=lambda: _flow(bus, stop))
@@ -158,7 +159,7 @@ def starts(bench: Bench) -> Figures:
             while reader.batch(0.3):
                 pass
             bus.start(1)
-            _wait(lambda: bool(reader.batch(0.02)), 60)
+            wait(lambda: bool(reader.batch(0.02)), 60)
             again = time.monotonic() - killed
             stop.set()
             flowing.join()
@@ -179,11 +180,11 @@ def host_gone(bench: Bench) -> Figures:
             for batch in range(batches):
                 bus.publish(range(batch * 40, batch * 40 + 40))
                 if batch == after:
-                    _wait(lambda: _arrived(reader, counts) > 0, 30)
+                    wait(lambda: _arrived(reader, counts) > 0, 30)
                     bus.kill(2)
                     killed = time.monotonic()
                 time.sleep(0.03)
-            _wait(lambda: _arrived(reader, counts) >= batches * 40, 60)
+            wait(lambda: _arrived(reader, counts) >= batches * 40, 60)
             again = time.monotonic() - killed
             if reader.batch(1.0) or set(counts.values()) != {batches * 40}:
                 sys.exit(f"a host gone: {counts}, published {batches * 40}")
@@ -248,17 +249,10 @@ def latency(bench: Bench, rate: int, seconds: int = 10) -> Figures:
     return {"p50": taken[len(taken) // 2], "p99": taken[len(taken) * 99 // 100]}
 
 
-def _password(bus: Bus) -> str:
+def password_of(bus: Bus) -> str:
+    """The administrator's."""
     assert bus.admin.kafka_password is not None
     return bus.admin.kafka_password.get_secret_value()
-
-
-def _wait(ready: Callable[[], bool], patience: float) -> None:
-    until = time.monotonic() + patience
-    while not ready():
-        if time.monotonic() > until:
-            sys.exit("nothing moves")
-        time.sleep(0.01)
 
 
 def main() -> int:

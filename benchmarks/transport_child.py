@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from benchmarks.measure import highest_memory
 from streams.chunk import Chunk, Handled, Holders, Part, PartitionChange
 from streams.clean import clean
 from streams.memory import Memory
@@ -51,7 +52,7 @@ class Clock:
         wall, cpu = time.perf_counter() - self._began[0], _cpu() - self._began[1]
         part = self._file.with_suffix(".part")
         part.write_text(json.dumps({"rate": events / wall, "cpu": cpu / events * 1e6,
-                                    "grown": grown / (1 << 20), "rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+                                    "grown": grown / (1 << 20), "rss": highest_memory()}))
         part.rename(self._file)
 
 

@@ -15,7 +15,7 @@ TEXTS = [name for name in TRACKED if name and (ROOT / name).is_file() and not na
 INDEX_HOST = re.compile(r"https?://[^\s\"']*(" + "|".join(["pypi", "maven", "npmjs", "pythonhosted", "crates"]) + ")")
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "trial/kafka/jars.lock"])
+@pytest.mark.parametrize("name", ["requirements.lock", "trial/kafka/jars.lock", "benchmarks/peers/requirements.lock"])
 def test_a_lock_has_pins_and_hashes_and_no_address(name: str) -> None:
     text = (ROOT / name).read_text()
     assert "://" not in text

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -38,26 +38,30 @@ def person(number: int) -> str:
 
 
 class Bus:
-    """Lanes, users and plan of `world.city`; `start` and `kill` workers by slot."""
+    """Lanes, users and plan of `world.city`, or of another; `start` and `kill` workers by slot."""
 
-    def __init__(self, kafka: LocalKafka, prefix: str, home: Path, *, new: bool = True) -> None:
+    def __init__(self, kafka: LocalKafka, prefix: str, home: Path, *, new: bool = True, plan: Plan | None = None,
+                 lanes: Mapping[str, int] = LANES) -> None:
         self.home = home
         self.admin = KafkaSettings(bootstrap=kafka.bootstrap, kafka_user=ADMIN,
                                    kafka_password=SecretStr(kafka.password(ADMIN)), prefix=prefix)
         provisioner = Provisioner(self.admin)
-        provisioner.ensure_lanes({**BUS_LANES, **LANES})
+        provisioner.ensure_lanes({**BUS_LANES, **lanes})
         provisioner.ensure_users({"worker": PASSWORD})
         provisioner.grant(["worker"])
         self.workers: dict[int, subprocess.Popen[bytes]] = {}
         self._said_before: dict[int, int] = {}
         self._writer: ControlWriter | None = None
-        self.plan = self.write(city(subscriptions=FOUR), new=new)
+        self._lanes = lanes
+        self.plan = self.write(plan or city(subscriptions=FOUR), new=new)
+        first = min(item.output_schema for item in self.plan.subscriptions.values())
+        self.codec = EventCodec(self.plan.schemas[first].text, first)
 
     def write(self, plan: Plan, *, new: bool) -> Plan:
         """Put a plan in force."""
         self._writer = self._writer or ControlWriter(self.admin)
         tables = (plan.departments, plan.nodes, plan.schemas, plan.datasets, plan.subscriptions)
-        lanes = {lane: LaneState(partitions=LANES[lane], new=new) for lane in plan.lanes}
+        lanes = {lane: LaneState(partitions=self._lanes[lane], new=new) for lane in plan.lanes}
         return self._writer.write([item for table in tables for item in table.values()], lanes=lanes)
 
     def environment(self, **more: str) -> dict[str, str]:

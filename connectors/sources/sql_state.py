@@ -14,7 +14,8 @@ _REFUSED_PER_PART = 50_000
 
 
 class State:
-    """Phase, the last key of the snapshot, the highest watermark, the window, and what the bus is known to refuse."""
+    """Phase, the last key of the snapshot, the highest watermark, now and when the last sweep began, the window, and what the
+    bus is known to refuse."""
 
     def __init__(self, cursor: Cursor) -> None:
         told = cursor.position
@@ -24,6 +25,7 @@ class State:
         self.done: int = told.get("done", 0)
         self.total: int = told.get("total", 0)
         self.high: int | None = told.get("high")
+        self.swept: int | None = told.get("swept", self.high)
         self.floor: int | None = told.get("floor")
         self.window = Window.restore(told.get("highs", {}), cursor.parts)
         self.refused: dict[int, int] = {}
@@ -51,6 +53,7 @@ class State:
             "done": self.done,
             "total": self.total,
             "high": self.high,
+            "swept": self.swept,
             "floor": self.floor,
             "highs": self.window.highs(),
             "last": [to_json(value) for value in self.last] if self.last is not None else None,

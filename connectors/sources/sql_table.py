@@ -118,7 +118,7 @@ class _Reading:
         if state.last is None:
             self._begin()
         size = self.config.page_rows
-        for rows in pages(lambda last: self.table.page_by_key(last, size), self.table.key_of, state.last, size, self.pace):
+        for rows, more in pages(lambda last: self.table.page_by_key(last, size), self.table.key_of, state.last, size, self.pace):
             self._report()
             marks, packs = self._marks(rows), self._packs(rows)
             for row, pack, mark in zip(rows, packs, marks, strict=True):
@@ -127,7 +127,7 @@ class _Reading:
             state.done += len(rows)
             if rows:
                 state.last = self.table.key_of(rows[-1])
-            if len(rows) < size:
+            if not more:
                 state.phase, state.last = "live", None
             yield Batch(self._page("r", "snapshot", rows, marks, packs), state.cursor())
 
@@ -139,39 +139,43 @@ class _Reading:
         if self.table.watermark is not None:
             top, bound = self.table.top_mark(), self._bound()
             # A mark that is a clock error is no place to go on from: the clock itself is.
-            state.high = self.table.clock() if top is not None and bound is not None and top > bound else top
+            state.high = state.swept = self.table.clock() if top is not None and bound is not None and top > bound else top
             state.floor = None if state.high is None else state.high - self.table.watermark.span(self.config.look_back)
 
     # ---- updates by watermark
 
     def _poll(self) -> Iterator[Batch]:
         began, sweeping = time.monotonic(), time.monotonic() >= self._next_sweep
-        floor = self._floor(sweeping)
-        moved, size = False, self.config.page_rows
-        for rows in pages(lambda after: self.table.page_by_mark(floor, after, size), self._place, None, size, self.pace):
+        floor, high = self._floor(sweeping), self.state.high
+        moved, complete, size = False, False, self.config.page_rows
+        for rows, more in pages(lambda after: self.table.page_by_mark(floor, after, size), self._place, None, size, self.pace):
+            complete = not more
             marks, packs = self._marks(rows), self._packs(rows)
             news = [at for at, mark in enumerate(marks) if self._is_news(rows[at], packs[at], mark)]
             self._raise_high(marks)
             if news:
                 moved = True
                 yield Batch(self._page("u", "live", rows, marks, packs, news), self.state.cursor())
-        self._expire()
         now = time.monotonic()
         if moved:
             self._warm_until = now + max(2.0, self.config.look_back / 60)
-        if sweeping:
+        if sweeping and complete:  # one that was stopped on its way has swept nothing
+            self.state.swept = high
+            self._expire()
             rest = min(_SWEEP_REST * (now - began), self.config.look_back / 4)
             self._next_sweep = now + max(self.config.sweep_seconds, rest)
 
     def _floor(self, sweeping: bool) -> int | None:
         """The whole look-back in a sweep, so that late commits are found; a short one while the table is being changed;
-        else only what is higher than all that was seen, so that a quiet table costs next to nothing."""
-        watermark, high = self.table.watermark, self.state.high
+        else only what is higher than all that was seen, so that a quiet table costs next to nothing.
+
+        A row committed since the last sweep is at most a look-back older than what was the highest when that began."""
+        watermark, high, swept = self.table.watermark, self.state.high, self.state.swept
         assert watermark is not None
         if high is None:
             return None
         if sweeping:
-            return high - watermark.span(self.config.look_back)
+            return None if swept is None else swept - watermark.span(self.config.look_back)
         if time.monotonic() < self._warm_until:
             return high - watermark.span(self.config.look_back / 60)
         return high + 1
@@ -209,10 +213,10 @@ class _Reading:
         return True
 
     def _expire(self) -> None:
-        watermark, high = self.table.watermark, self.state.high
-        if watermark is not None and high is not None:
-            # Twice the look-back: what a sweep may still read is remembered for sure.
-            self.state.window.expire(high - 2 * watermark.span(self.config.look_back))
+        """What lies below the next sweep is never read again."""
+        floor = self._floor(sweeping=True)
+        if floor is not None:
+            self.state.window.expire(floor)
 
     # ---- deletes and missing rows by reconciliation
 

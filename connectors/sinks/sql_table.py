@@ -82,9 +82,13 @@ class SqlTableSink(Sink[SqlTableSinkConfig]):
 
     def _make(self) -> dict[tuple[str, int], int]:
         with self._engine.begin() as connection:
+            inspector = sa.inspect(connection)
+            schema, name = split_name(self.config.table)
+            target = ".".join(filter(None, (schema or inspector.default_schema_name, name)))
+            known = self._positions.open(connection, target, stands=inspector.has_table(name, schema=schema))
             if self.config.create:
                 self._table.create(connection, checkfirst=True)
-            return self._positions.open(connection)
+            return known
 
     def write(self, changes: Sequence[Delivered], positions: Positions) -> None:
         """Both or neither. Of several changes of one key the last one counts."""

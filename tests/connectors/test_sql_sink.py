@@ -1,0 +1,80 @@
+"""What the sql_table sink does with its table and its positions, on SQLite: each stands for the other."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.base import Delivered, SinkShape
+from connectors.sinks.sql_table import SqlTableSink, SqlTableSinkConfig
+from schemas.errors import HaltError
+from tests.connectors.conftest import PEOPLE
+
+LANE = "deliver.police"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "d.db"
+
+
+def sink(file: Path, table: str = "people", instance: str = "police.people", **more: Any) -> SqlTableSink:
+    config = {"dataset": "health.person", "table": table, "url": f"sqlite:///{file}", **more}
+    return SqlTableSink(SqlTableSinkConfig.model_validate(config), SinkShape(instance, json.loads(PEOPLE)))
+
+
+def do(file: Path, command: str) -> list[tuple[Any, ...]]:
+    with sqlite3.connect(file, isolation_level=None) as connection:
+        found = connection.execute(command).fetchall()
+    connection.close()
+    return found
+
+
+def row(name: str = "甲") -> dict[str, Any]:
+    return {"id": "p1", "name": name, "note": None, "updated_at": None}
+
+
+def store(sink: SqlTableSink, offset: int, *keys: str) -> None:
+    try:
+        sink.open()
+        sink.write([Delivered(key.encode(), row()) for key in keys], {(LANE, 0): offset})
+    finally:
+        sink.close()
+
+
+def tables(file: Path) -> Iterator[str]:
+    return (name for (name,) in do(file, "select name from sqlite_master where type = 'table'"))
+
+
+def test_a_dropped_table_is_not_made_anew_behind_what_was_stored(file: Path) -> None:
+    store(sink(file), 3, "a/1", "a/2")
+    do(file, "drop table people")
+    with pytest.raises(HaltError, match="people 已不存在") as caught:
+        store(sink(file), 4, "a/3")
+    assert "people" not in tables(file)
+    assert "delete from shutong_positions where instance = 'police.people'" in str(caught.value.advice.en)
+    do(file, "delete from shutong_positions where instance = 'police.people'")
+    assert sink(file).open() == {}
+    store(sink(file), 1, "a/1")
+    assert do(file, "select _key from people") == [("a/1",)]
+
+
+def test_another_table_does_not_go_on_from_the_positions_of_the_first(file: Path) -> None:
+    store(sink(file), 3, "a/1")
+    store(sink(file, "others", "police.others"), 9, "b/1")
+    with pytest.raises(HaltError, match="people_v2"):
+        store(sink(file, "people_v2"), 4, "a/2")
+    assert "people_v2" not in tables(file)
+    assert dict(sink(file, "main.people").open()) == {(LANE, 0): 3}
+    assert dict(sink(file, "others", "police.others").open()) == {(LANE, 0): 9}
+
+
+def test_positions_of_before_their_table_was_noted_are_taken_over(file: Path) -> None:
+    store(sink(file), 3, "a/1")
+    do(file, "drop table shutong_targets")
+    assert dict(sink(file).open()) == {(LANE, 0): 3}
+    with pytest.raises(HaltError):
+        sink(file, "others").open()

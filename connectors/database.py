@@ -78,10 +78,20 @@ def sqlstate(error: BaseException) -> str:
     return str(getattr(original, "sqlstate", None) or "")
 
 
+def _number(error: BaseException) -> Any:
+    """The number of a MySQL error."""
+    return (getattr(getattr(error, "orig", None), "args", None) or ("",))[0]
+
+
+def _lacks_right(error: BaseException) -> bool:
+    """Whether the user may not do this to the table."""
+    return sqlstate(error) == "42501" or _number(error) in (1044, 1142, 1143)
+
+
 def _is_login(error: BaseException) -> bool:
     """Whether the server refused user or password. Looked for in the driver's words where it gives no SQLSTATE."""
     original = getattr(error, "orig", None)
-    if sqlstate(error)[:2] == "28" or (getattr(original, "args", None) or ("",))[0] == 1045:
+    if sqlstate(error)[:2] == "28" or _number(error) == 1045:
         return True
     return isinstance(error, exc.OperationalError) and "authentication failed" in str(original)
 
@@ -99,6 +109,14 @@ def failed(error: exc.SQLAlchemyError, what: Text) -> BusError:
             advice=Text(
                 "数据库拒绝了用户或口令：检查 url 中的用户和 password_env 或 password_file",
                 "the database refused user or password: check the user in `url` and password_env or password_file",
+            ),
+        )
+    if _lacks_right(error):
+        return HaltError(
+            problem,
+            advice=Text(
+                "为连接器的数据库用户授予该表的权限；随后自动继续",
+                "grant the connector's database user the right to this table; it goes on by itself then",
             ),
         )
     if isinstance(error, exc.OperationalError | exc.InterfaceError | exc.TimeoutError) and state != "3D000":

@@ -104,7 +104,7 @@ class SqlTableSink(Sink[SqlTableSinkConfig]):
                         [{"b_key": key} for key in gone],
                     )
                 upsert(connection, self._table, [KEY], rows)
-        except (exc.DataError, exc.IntegrityError, exc.ProgrammingError, exc.NotSupportedError) as error:
+        except (exc.DataError, exc.IntegrityError) as error:
             raise self._refused(error, rows) from None
         except exc.SQLAlchemyError as error:
             raise failed(

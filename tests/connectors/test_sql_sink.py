@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
+import pymysql
 import pytest
+from sqlalchemy import exc
 
 from connectors.base import Delivered, SinkShape
+from connectors.sinks import sql_table
 from connectors.sinks.sql_table import SqlTableSink, SqlTableSinkConfig
-from schemas.errors import HaltError
+from schemas.errors import BusError, HaltError
 from tests.connectors.conftest import PEOPLE
 
 LANE = "deliver.police"
@@ -78,3 +82,36 @@ def test_positions_of_before_their_table_was_noted_are_taken_over(file: Path) ->
     assert dict(sink(file).open()) == {(LANE, 0): 3}
     with pytest.raises(HaltError):
         sink(file, "others").open()
+
+
+def test_what_is_no_refused_value_is_not_told_as_one(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dropped while the sink runs; and a right taken away, as PostgreSQL and MySQL say it."""
+    running = sink(file)
+    running.open()
+    do(file, "drop table people")
+    with pytest.raises(BusError) as caught:
+        running.write([Delivered(b"a/1", row())], {(LANE, 0): 1})
+    assert "people" in caught.value.problem.en
+    assert "refused a value" not in caught.value.problem.en
+
+    def fails(error: exc.DBAPIError) -> BusError:
+        def raises(*_: Any) -> None:
+            raise error
+
+        monkeypatch.setattr(sql_table, "upsert", raises)
+        do(file, "create table if not exists people (_key text primary key, id, name, note, updated_at)")
+        with pytest.raises(BusError) as caught:
+            running.write([Delivered(b"a/1", row())], {(LANE, 0): 1})
+        return caught.value
+
+    gone = fails(exc.ProgrammingError("", {}, psycopg.errors.UndefinedTable("")))
+    assert isinstance(gone, HaltError)
+    assert "refused a value" not in gone.problem.en
+    right = fails(exc.ProgrammingError("", {}, psycopg.errors.InsufficientPrivilege("")))
+    assert isinstance(right, HaltError)
+    assert "right" in right.advice.en
+    denied = fails(exc.OperationalError("", {}, pymysql.err.OperationalError(1142, "denied")))
+    assert isinstance(denied, HaltError)
+    assert "right" in denied.advice.en
+    refused = fails(exc.DataError("", {}, psycopg.errors.StringDataRightTruncation("")))
+    assert "refused a value" in refused.problem.en

@@ -16,7 +16,7 @@ from connectors.base import AWAY, Batch, Cursor, Desk, Finding, Progress, RowCha
 from connectors.fitting import Misfit
 from connectors.shape import Shape
 from connectors.sources.file_config import FileConfig
-from connectors.sources.file_format import FileFault, Line, LineReader
+from connectors.sources.file_format import FileFault, Line, LineReader, name_of
 from connectors.sources.pace import Pace
 from schemas.envelope import Op
 from schemas.text import Text
@@ -109,18 +109,19 @@ class _Reading:
 
     def batches(self, files: list[tuple[Path, Stamp]]) -> Iterator[Batch]:
         """What stands in files that are new or changed."""
-        there = {path.name for path, _ in files}
+        there = {name_of(path) for path, _ in files}
         self.faults = {name: fault for name, fault in self.faults.items() if not name or name in there}
         for path, stamp in files:
-            if self._done.get(path.name) == stamp or (self._bad.get(path.name) == stamp and path.name in self.faults):
+            name = name_of(path)
+            if self._done.get(name) == stamp or (self._bad.get(name) == stamp and name in self.faults):
                 continue
             try:
                 yield from self._file(path, stamp)
-                self.faults.pop(path.name, None)
+                self.faults.pop(name, None)
             except FileFault as fault:
-                self.faults[path.name] = fault.finding
+                self.faults[name] = fault.finding
                 if fault.finding.code != "unreadable":
-                    self._bad[path.name] = stamp
+                    self._bad[name] = stamp
             if not self._desk.wait(0):
                 return
         gone = self._done.keys() - there
@@ -132,9 +133,9 @@ class _Reading:
         self._report("live", 0, 0)
 
     def _file(self, path: Path, stamp: Stamp) -> Iterator[Batch]:
-        reader = self._source._reader(path)
+        reader, name = self._source._reader(path), name_of(path)
         total = reader.inspect()
-        mine = self._at.get("file") == path.name and tuple(self._at.get("stamp", ())) == stamp
+        mine = self._at.get("file") == name and tuple(self._at.get("stamp", ())) == stamp
         rows = int(self._at["rows"]) if mine else 0
         lines = reader.lines()
         for _ in islice(lines, rows):
@@ -143,12 +144,12 @@ class _Reading:
             self._report("snapshot", rows, total)
             page = list(islice(lines, self._config.page_rows))
             rows += len(page)
-            self._at = {"file": path.name, "stamp": stamp, "rows": rows}
+            self._at = {"file": name, "stamp": stamp, "rows": rows}
             if len(page) < self._config.page_rows:
-                self._done[path.name] = stamp
+                self._done[name] = stamp
                 self._pack()
             now = stamp[1] // 1_000_000
-            yield Batch([self._change(path.name, line, now) for line in page], self._cursor())
+            yield Batch([self._change(name, line, now) for line in page], self._cursor())
             if not self._pace(len(page)) or len(page) < self._config.page_rows:
                 return
 

@@ -6,6 +6,7 @@ No message holds anything that stands in the file.
 
 import csv
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,13 +14,18 @@ from typing import Any, NamedTuple
 from connectors.base import Finding
 from schemas.text import Text
 
-__all__ = ["FileFault", "Line", "LineReader"]
+__all__ = ["FileFault", "Line", "LineReader", "name_of"]
 
 _JSON = {".jsonl", ".ndjson"}
 _BOM = b"\xef\xbb\xbf"
 _FIELD_LIMIT = 16 << 20
 #: So many Chinese characters in a GB18030 file that reads as UTF-8 throughout are no accident.
 _NO_ACCIDENT = 3
+
+
+def name_of(path: Path) -> str:
+    """The file's name as text that can be stored and shown: bytes that are no UTF-8 (a GBK name) as `\\xNN`."""
+    return os.fsencode(path.name).decode(errors="backslashreplace")
 
 
 class FileFault(Exception):
@@ -137,6 +143,6 @@ class LineReader:
                            "set `encoding` to utf-8 or gb18030, or convert the file and put it there again")  # fmt: skip
 
     def _fault(self, code: str, line: int, zh: str, en: str, do_zh: str, do_en: str) -> FileFault:
-        name = self._path.name
+        name = name_of(self._path)
         where = Text(f"文件 {name} 第 {line} 行", f"file {name}, line {line}") if line else Text(f"文件 {name}", f"file {name}")
         return FileFault(Finding(code, Text(f"{where.zh}：{zh}", f"{where.en}: {en}"), Text(do_zh, do_en), blocks=False))

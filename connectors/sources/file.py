@@ -25,6 +25,8 @@ __all__ = ["FileConfig", "FileSource"]
 
 _DONE = "files"
 _SAID = 5
+#: A batch takes no further line once it has so many bytes; a transaction takes a few batches.
+_BATCH_BYTES = 4 << 20
 _OPERATIONS: dict[str, Op] = {"c": "c", "u": "u", "d": "d"}
 _UNFINISHED = (".tmp", ".part")
 
@@ -142,16 +144,26 @@ class _Reading:
             pass
         while True:
             self._report("snapshot", rows, total)
-            page = list(islice(lines, self._config.page_rows))
+            page, complete = self._page(reader, lines)
             rows += len(page)
             self._at = {"file": name, "stamp": stamp, "rows": rows}
-            if len(page) < self._config.page_rows:
+            if complete:
                 self._done[name] = stamp
                 self._pack()
             now = stamp[1] // 1_000_000
             yield Batch([self._change(name, line, now) for line in page], self._cursor())
-            if not self._pace(len(page)) or len(page) < self._config.page_rows:
+            if not self._pace(len(page)) or complete:
                 return
+
+    def _page(self, reader: LineReader, lines: Iterator[Line]) -> tuple[list[Line], bool]:
+        """The next lines, not too many and not too large, and whether the file ends with them."""
+        page: list[Line] = []
+        until = reader.size + _BATCH_BYTES
+        for line in lines:
+            page.append(line)
+            if len(page) >= self._config.page_rows or reader.size >= until:
+                return page, False
+        return page, True
 
     def _change(self, name: str, line: Line, at: int) -> RowChange:
         place = f"{name}:{line.number}"

@@ -53,6 +53,8 @@ class LineReader:
         self._delimiter = delimiter
         self._columns = columns
         self._number = 0
+        #: How many bytes were read so far.
+        self.size = 0
         self._ideographs = 0
         self._other = encoding == "gb18030"
 
@@ -79,6 +81,7 @@ class LineReader:
     def _decoded(self, file: Any) -> Iterator[str]:
         for number, data in enumerate(file, 1):
             self._number = number
+            self.size += len(data)
             if number == 1:
                 if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
                     raise self._not_this_encoding(number)

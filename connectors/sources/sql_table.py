@@ -7,6 +7,7 @@ there is read as `r`, once: if it is missing again it was refused, and the quara
 
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Literal
 
 from connectors.base import Batch, Cursor, Desk, Finding, Progress, RowChange, Source
@@ -30,6 +31,10 @@ __all__ = ["SqlTableConfig", "SqlTableSource"]
 
 #: A sweep that found nothing rests so many times as long as it took: a large quiet window costs about two percent.
 _SWEEP_REST = 50
+#: A batch takes no further row once it has so many bytes; a transaction takes a few batches.
+_BATCH_BYTES = 4 << 20
+#: So many rows that reconciliation missed are asked for at once.
+_MISSING = 200
 
 _ALARM = Finding(
     "many-deletes",
@@ -117,19 +122,20 @@ class _Reading:
         state = self.state
         if state.last is None:
             self._begin()
-        size = self.config.page_rows
-        for rows, more in pages(lambda last: self.table.page_by_key(last, size), self.table.key_of, state.last, size, self.pace):
+        complete = False
+        for page, more in pages(self.table.page_by_key, self.table.key_of, state.last, self.config.page_rows, self.pace):
+            complete = not more
             self._report()
-            marks, packs = self._marks(rows), self._packs(rows)
-            for row, pack, mark in zip(rows, packs, marks, strict=True):
-                if mark is not None and (state.floor is None or mark >= state.floor):
-                    state.window.note(*self._ids(row, pack, mark), mark)
-            state.done += len(rows)
-            if rows:
+            for rows, marks, packs in self._parts(page):
+                for row, pack, mark in zip(rows, packs, marks, strict=True):
+                    if mark is not None and (state.floor is None or mark >= state.floor):
+                        state.window.note(*self._ids(row, pack, mark), mark)
+                state.done += len(rows)
                 state.last = self.table.key_of(rows[-1])
-            if not more:
-                state.phase, state.last = "live", None
-            yield Batch(self._page("r", "snapshot", rows, marks, packs), state.cursor())
+                yield Batch(self._page("r", "snapshot", rows, marks, packs), state.cursor())
+        if complete:
+            state.phase, state.last = "live", None
+            yield Batch((), state.cursor())
 
     def _begin(self) -> None:
         """From where polling goes on when the snapshot is over: what changes meanwhile lies behind it."""
@@ -147,15 +153,16 @@ class _Reading:
     def _poll(self) -> Iterator[Batch]:
         began, sweeping = time.monotonic(), time.monotonic() >= self._next_sweep
         floor, high = self._floor(sweeping), self.state.high
-        moved, complete, size = False, False, self.config.page_rows
-        for rows, more in pages(lambda after: self.table.page_by_mark(floor, after, size), self._place, None, size, self.pace):
+        moved = complete = False
+        fetch = partial(self.table.page_by_mark, floor)
+        for page, more in pages(fetch, self._place, None, self.config.page_rows, self.pace):
             complete = not more
-            marks, packs = self._marks(rows), self._packs(rows)
-            news = [at for at, mark in enumerate(marks) if self._is_news(rows[at], packs[at], mark)]
-            self._raise_high(marks)
-            if news:
-                moved = True
-                yield Batch(self._page("u", "live", rows, marks, packs, news), self.state.cursor())
+            for rows, marks, packs in self._parts(page):
+                news = [at for at, mark in enumerate(marks) if self._is_news(rows[at], packs[at], mark)]
+                self._raise_high(marks)
+                if news:
+                    moved = True
+                    yield Batch(self._page("u", "live", rows, marks, packs, news), self.state.cursor())
         now = time.monotonic()
         if moved:
             self._warm_until = now + max(2.0, self.config.look_back / 60)
@@ -249,39 +256,38 @@ class _Reading:
 
     def _missing(self, keys: Sequence[Row]) -> Iterator[Batch]:
         refused: dict[int, int] = {}
-        for at in range(0, len(keys), 1000):
-            rows = self.table.rows_of(keys[at : at + 1000])
-            marks, packs = self._marks(rows), self._packs(rows)
-            news = []
-            for number, mark in enumerate(marks):
-                key, content = self._ids(rows[number], packs[number], mark)
-                refused[key] = content
-                if self.state.refused.get(key) != content and not self.state.window.holds(key, content):
-                    self.state.window.note(key, content, mark or self.state.high or 0)
-                    news.append(number)
-            if news:
-                yield Batch(self._page("r", "snapshot", rows, marks, packs, news), self.state.cursor())
+        for at in range(0, len(keys), _MISSING):
+            for rows, marks, packs in self._parts(self.table.rows_of(keys[at : at + _MISSING])):
+                news = []
+                for number, mark in enumerate(marks):
+                    key, content = self._ids(rows[number], packs[number], mark)
+                    refused[key] = content
+                    if self.state.refused.get(key) != content and not self.state.window.holds(key, content):
+                        self.state.window.note(key, content, mark or self.state.high or 0)
+                        news.append(number)
+                if news:
+                    yield Batch(self._page("r", "snapshot", rows, marks, packs, news), self.state.cursor())
         self.state.refuse(refused)
 
     # ---- telling
 
-    def _marks(self, rows: Sequence[Row]) -> list[int | None]:
-        return [self.table.mark_of(row) for row in rows]
-
-    def _packs(self, rows: Sequence[Row]) -> list[Packed]:
-        """The rows in bytes."""
+    def _parts(self, page: Sequence[Row]) -> Iterator[tuple[Sequence[Row], list[int | None], list[Packed]]]:
+        """The rows of a page, their marks, and the rows in bytes: cut where a batch would become large."""
         packs: list[Packed] = []
         pack, fields = self.shape.pack, self.table.fields
         whole, width = fields == self.shape.fields, len(fields)
-        for row in rows:
+        first = size = 0
+        for end, row in enumerate(page, 1):
             try:
-                if whole:
-                    packs.append(pack(row[:width]))
-                    continue
+                one: Packed = pack(row[:width]) if whole else packed(self.shape, dict(zip(fields, row, strict=False)))
             except (Misfit, RejectError):
-                pass
-            packs.append(packed(self.shape, dict(zip(fields, row, strict=False))))
-        return packs
+                one = packed(self.shape, dict(zip(fields, row, strict=False)))
+            packs.append(one)
+            size += 0 if isinstance(one, Refused) else len(one[1] or b"")
+            if size >= _BATCH_BYTES or end == len(page):
+                rows = page[first:end]
+                yield rows, [self.table.mark_of(row) for row in rows], packs
+                first, size, packs = end, 0, []
 
     def _ids(self, row: Row, pack: Packed, mark: int | None) -> tuple[int, int]:
         """Digests of key and content; the mark is content, so touching a row sends it again."""

@@ -76,3 +76,9 @@ def test_a_file_whose_name_is_not_utf_8_is_read_once_and_told_legibly(folder: Fo
     assert [change.place for change in changes if change.flaw] == [r"\xca\xfd\xbe\xdd.csv:4"]
     assert folder.told() == r"wrong-encoding: file \xca\xfd\xbe\xdd2.csv, line 2: is not utf-8"
     assert folder.run() == []
+
+
+def test_wide_rows_of_a_file_come_in_batches_of_some_mebibytes(folder: Folder) -> None:
+    put(folder.path, "a.csv", HEADER + rows(0, 60, "长" * 60_000))  # 180 kB each
+    assert len(folder.run()) == 60
+    assert folder.sizes == [24, 24, 12]

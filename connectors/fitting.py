@@ -12,12 +12,13 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-__all__ = ["Fit", "Misfit", "fit_for", "is_nullable"]
+__all__ = ["SHANGHAI", "Fit", "Misfit", "fit_for", "is_nullable"]
 
 Fit = Callable[[Any], Any]
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_SHANGHAI = dt.timezone(dt.timedelta(hours=8))
+#: The zone of a time that names none, wherever it comes from.
+SHANGHAI = dt.timezone(dt.timedelta(hours=8))
 _MILLISECOND = dt.timedelta(milliseconds=1)
 #: Beyond this a float no longer tells neighbouring whole numbers apart: an eighteen-digit number is already another.
 _EXACT = 1 << 53
@@ -194,7 +195,7 @@ def _timestamp(value: Any) -> dt.datetime:
         value = dt.datetime(value.year, value.month, value.day)
     if not isinstance(value, dt.datetime):
         raise Misfit("required" if value is None else "not-a-time")
-    aware = value if value.tzinfo is not None else value.replace(tzinfo=_SHANGHAI)
+    aware = value if value.tzinfo is not None else value.replace(tzinfo=SHANGHAI)
     return _EPOCH + (aware - _EPOCH) // _MILLISECOND * _MILLISECOND
 
 

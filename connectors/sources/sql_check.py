@@ -11,12 +11,24 @@ from connectors.database import failed
 from connectors.shape import Shape
 from connectors.sources.sql_config import SqlTableConfig
 from connectors.sources.sql_query import SourceTable, split_name
-from connectors.sources.watermark import watermark_of
+from connectors.sources.watermark import jumps, watermark_of
 from schemas.errors import BusError, RetryError
 from schemas.text import Text
 
-__all__ = ["find_problems"]
+__all__ = ["JUMPS", "find_problems"]
 
+JUMPS = Finding(
+    "mark-jumps",
+    blocks=False,
+    problem=Text(
+        "watermark 中有一个值远高于其他值：低于它的更新看不到",
+        "a value of the watermark lies far above all others: updates below it are not seen",
+    ),
+    advice=Text(
+        "更正该行，然后重启连接器（先设 paused 再取消）：将重新读取全表",
+        "correct that row and start the connector again (set `paused`, then unset it): the table is read anew",
+    ),
+)
 _ANY: tuple[type, ...] = (sa.types.TypeEngine,)
 _NUMBERS = (sa.Integer, sa.Numeric, sa.String)
 #: Avro type -> column types whose values fit as they are, or fail one by one.
@@ -184,6 +196,10 @@ def _of_the_rows(
             blocks=False,
         )
     top, now = (table.top_mark(), table.clock()) if usable else (None, None)
+    if top is not None and table.watermark and table.watermark.kind == "number":
+        below = table.top_mark(below=top)
+        if below is not None and jumps(table.watermark, below, top, config.look_back):
+            yield JUMPS
     if top is not None and now is not None and table.watermark and top > now + table.watermark.span(config.clock_ahead):
         yield _finding(
             "mark-ahead",

@@ -43,6 +43,8 @@ class SourceTable:
         self._key_at = [self.fields.index(field) for field in key]
         self._mark = self._column(reflected, watermark) if watermark else None
         self.watermark: Watermark | None = watermark_of(self._mark.type) if self._mark is not None else None
+        #: Column and kind of the watermark: numbers of another one are not comparable.
+        self.watermark_name = f"{watermark}:{self.watermark.kind}" if self.watermark is not None else ""
         self._what = [*self._columns, *([] if self._mark is None else [self._mark])]
         self._as_driven = _is_plain(engine.dialect, self._what)
 
@@ -58,9 +60,10 @@ class SourceTable:
 
     def moments(self, marks: Sequence[int | None], now: int) -> list[int]:
         """When rows of these marks changed, in milliseconds: the watermark if that is a time, else `now`."""
-        if self.watermark is None or self.watermark.per_second != 1e6:
+        ahead = self.watermark.ahead if self.watermark is not None else None
+        if ahead is None:
             return [now] * len(marks)
-        return [now if mark is None else mark // 1000 for mark in marks]
+        return [now if mark is None else (mark - ahead) // 1000 for mark in marks]
 
     def page_by_key(self, last: Row | None, limit: int) -> list[Row]:
         """The next rows in the order of the key."""
@@ -93,11 +96,12 @@ class SourceTable:
             )
         return self._rows(sa.select(*self._what).where(found))
 
-    def top_mark(self) -> int | None:
-        """The highest watermark now; None for an empty table."""
+    def top_mark(self, below: int | None = None) -> int | None:
+        """The highest watermark now, or the highest below another one; None for an empty table."""
         assert self._mark is not None
         assert self.watermark is not None
-        [(top,)] = self._rows(sa.select(sa.func.max(self._mark)))
+        query = sa.select(sa.func.max(self._mark))
+        [(top,)] = self._rows(query if below is None else query.where(self._mark < self.watermark.to_value(below)))
         return None if top is None else self.watermark.to_number(top)
 
     def clock(self) -> int | None:

@@ -20,6 +20,8 @@ class State:
     def __init__(self, cursor: Cursor) -> None:
         told = cursor.position
         self.table: str = told.get("table", "")
+        #: Which watermark the numbers are of; None where the cursor does not tell.
+        self.watermark: str | None = told.get("watermark")
         self.phase: Literal["snapshot", "live"] = told.get("phase", "snapshot")
         self.last: Row | None = tuple(from_json(value) for value in told["last"]) if told.get("last") else None
         self.done: int = told.get("done", 0)
@@ -33,6 +35,12 @@ class State:
             if name.startswith("m"):
                 self.refused.update(unpack(cursor.parts[name]))
         self._refused_parts = {name: data for name, data in cursor.parts.items() if name.startswith("m")}
+
+    def begin_anew(self) -> None:
+        """A new snapshot: the numbers we have say nothing of this table's rows."""
+        self.phase, self.last, self.done, self.total = "snapshot", None, 0, 0
+        self.high = self.swept = self.floor = None
+        self.window = Window()
 
     def refuse(self, refused: dict[int, int]) -> None:
         """These rows were sent and are not on the clean lane: not again until they change."""
@@ -49,6 +57,7 @@ class State:
         """The cursor that resumes here."""
         position: Mapping[str, Any] = {
             "table": self.table,
+            "watermark": self.watermark,
             "phase": self.phase,
             "done": self.done,
             "total": self.total,

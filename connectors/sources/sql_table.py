@@ -18,10 +18,11 @@ from connectors.shape import Shape
 from connectors.sources.ahead import pages
 from connectors.sources.pace import Pace
 from connectors.sources.reconcile import Difference, compare, is_alarming
-from connectors.sources.sql_check import find_problems
+from connectors.sources.sql_check import JUMPS, find_problems
 from connectors.sources.sql_config import SqlTableConfig
 from connectors.sources.sql_query import Row, SourceTable
 from connectors.sources.sql_state import State
+from connectors.sources.watermark import Watermark, jumps
 from connectors.sources.window import digest, digest_of_values
 from schemas.envelope import Cause
 from schemas.errors import HaltError, RejectError
@@ -87,6 +88,7 @@ class _Reading:
         self.desk = desk
         self.pace = Pace(config.rows_per_second, desk)
         self._findings: tuple[Finding, ...] = ()
+        self._jumped: tuple[Finding, ...] = ()
         self._next_sweep = 0.0
         self._warm_until = 0.0
         self._next_reconcile = time.monotonic() + min(config.reconcile_seconds, 10)
@@ -96,6 +98,16 @@ class _Reading:
                 Text("游标属于另一张表", "the cursor belongs to another table"),
                 advice=Text("为新的表使用新的连接器名称", "give the connector of another table another id"),
             )
+        if table.watermark is not None and self._is_lost(table.watermark):
+            state.begin_anew()
+        state.watermark = table.watermark_name
+
+    def _is_lost(self, watermark: Watermark) -> bool:
+        """Whether the highest mark is of another watermark, or far above what the table has: no place to go on from."""
+        if self.state.watermark not in (None, self.table.watermark_name):
+            return True
+        high, top = self.state.high, self.table.top_mark() if watermark.kind == "number" else None
+        return high is not None and top is not None and jumps(watermark, top, high, self.config.look_back)
 
     def batches(self) -> Iterator[Batch]:
         if self.state.phase == "snapshot":
@@ -209,6 +221,9 @@ class _Reading:
                 return
             bound = self._bound() if bound is None else bound
             if bound is None or mark <= bound:
+                assert self.table.watermark is not None
+                if high is not None and jumps(self.table.watermark, high, mark, self.config.look_back):
+                    self._jumped = (JUMPS,)
                 self.state.high = mark
                 return
 
@@ -318,4 +333,4 @@ class _Reading:
         return Page(op, cause, self.table.fields, rows, moments, packs)
 
     def _report(self) -> None:
-        self.desk.report(Progress(self.state.phase, self.state.done, self.state.total, self._findings))
+        self.desk.report(Progress(self.state.phase, self.state.done, self.state.total, (*self._findings, *self._jumped)))

@@ -8,18 +8,25 @@ from typing import Any
 
 import sqlalchemy as sa
 
-__all__ = ["Watermark", "watermark_of"]
+from connectors.fitting import SHANGHAI
+
+__all__ = ["Watermark", "jumps", "watermark_of"]
 
 _NAIVE = dt.datetime(1970, 1, 1)
 _AWARE = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _DAY = dt.date(1970, 1, 1)
 _MICROSECOND = dt.timedelta(microseconds=1)
+#: A whole number further than this above the ones before it, and twice as high, was not counted up to.
+_JUMP = 1_000_000
 
 
 class Watermark:
     """Whole numbers (a version, a sequence); the look-back is in the same unit. Times and dates derive from it."""
 
+    kind = "number"
     per_second: float = 1.0
+    #: Microseconds by which a number is ahead of UTC; None where it tells no moment.
+    ahead: int | None = None
 
     def to_number(self, value: Any) -> int:
         return int(value)
@@ -37,7 +44,9 @@ class Watermark:
 
 
 class _Time(Watermark):
+    kind = "time"
     per_second = 1e6
+    ahead = SHANGHAI.utcoffset(None) // _MICROSECOND
 
     def to_number(self, value: Any) -> int:
         return int((value - _NAIVE) // _MICROSECOND)
@@ -50,6 +59,9 @@ class _Time(Watermark):
 
 
 class _ZonedTime(_Time):
+    kind = "zoned"
+    ahead = 0
+
     def to_number(self, value: Any) -> int:
         return int((value - _AWARE) // _MICROSECOND)
 
@@ -61,6 +73,7 @@ class _ZonedTime(_Time):
 
 
 class _Date(Watermark):
+    kind = "date"
     per_second = 1 / 86400
 
     def to_number(self, value: Any) -> int:
@@ -74,6 +87,12 @@ class _Date(Watermark):
 
     def clock(self) -> sa.ColumnElement[Any] | None:
         return sa.func.current_date(type_=sa.Date())
+
+
+def jumps(watermark: Watermark, low: int, high: int, look_back: float) -> bool:
+    """Whether a whole number lies so far above the ones before it that it is rather a mistake (2147483647). Times have a clock
+    to be judged by."""
+    return watermark.kind == "number" and high - low > max(_JUMP, look_back) and high > 2 * low
 
 
 def watermark_of(column_type: Any) -> Watermark | None:

@@ -1,13 +1,19 @@
 """What the sql_table source reads of a table, run by run, on SQLite: time passes only when it waits."""
 
+import datetime as dt
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from connectors.base import Cursor
+from connectors.canonical import canonical_for
+from connectors.shape import Shape
 from connectors.sources import sql_table
 from connectors.sources.ahead import pages
 from connectors.sources.pace import Pace
-from tests.connectors.sqlite import Reading, Table, at, ids
+from tests.connectors.sqlite import DATASET, Reading, Table, at, ids
 from tests.connectors.test_pace import Desk
 
 
@@ -71,3 +77,70 @@ def test_a_page_of_wide_rows_has_fewer_of_them() -> None:
     assert len(read) == 40_000
     assert max(asked) == 5000
     assert all(size <= 200 for size in asked[:5])
+
+
+@pytest.mark.parametrize(
+    ("mark", "value", "told"),
+    [("timestamp", at(0), "2026-05-01T08:00:00+08:00"), ("date", "2026-05-01", None), ("bigint", 7, None)],
+    ids=["time", "date", "number"],
+)
+def test_a_time_without_a_zone_is_the_wall_clock_of_shanghai_in_the_row_and_in_its_event(
+    tmp_path: Path, mark: str, value: Any, told: str | None
+) -> None:
+    table = Table(tmp_path / "d.db", mark)
+    table.put("a", value)
+    [change] = table.reading().run(1, batches=1)
+    moment = dt.datetime.fromtimestamp(change.at / 1000, dt.UTC)
+    if told is None:  # no time: when it was read
+        assert abs(time.time() - change.at / 1000) < 3600
+    else:
+        assert moment == dt.datetime.fromisoformat(told)
+        assert change.row is not None
+        assert Shape(DATASET, canonical_for(DATASET)).fit(change.row)["updated_at"] == moment
+
+
+def test_another_watermark_begins_a_new_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Table(tmp_path / "d.db")
+    table.do("alter table people add version integer")
+    for number in range(5):
+        table.put(f"n{number}", at(number))
+        table.do("update people set version = ? where id = ?", 1_000 + number, f"n{number}")
+    reading = on_time(table.reading(), monkeypatch)
+    assert len(reading.run(5)) == 5
+    assert reading.run(5) == []
+    assert ids(reading.run(5, watermark="version"), "r") == [f"n{number}" for number in range(5)]
+    table.do("update people set name = '乙', version = 2000 where id = 'n3'")
+    assert ids(reading.run(5, watermark="version"), "u") == ["n3"]
+    # Without a watermark nothing has to be read anew; with one again it has.
+    assert reading.run(5, watermark="") == []
+    table.do("update people set name = '丙', version = 2001 where id = 'n4'")
+    assert ids(reading.run(5, watermark="version"), "r") == [f"n{number}" for number in range(5)]
+
+
+def test_a_cursor_of_before_the_watermark_was_noted_goes_on(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    table.put("a", at(0))
+    reading = on_time(table.reading(), monkeypatch)
+    reading.run(5)
+    old = {name: value for name, value in reading.cursor.position.items() if name not in ("watermark", "swept")}
+    reading.cursor = Cursor(old, reading.cursor.parts)
+    table.put("b", at(1))
+    assert ids(reading.run(5)) == ["b"]
+
+
+def test_a_whole_number_that_jumps_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Table(tmp_path / "d.db", "bigint")
+    for number in range(1, 9):
+        table.put(f"n{number}", number)
+    reading = on_time(table.reading(), monkeypatch)
+    reading.run(5)
+    assert "mark-jumps" not in {finding.code for finding in (*reading.findings, *reading.check())}
+    table.put("max", 2_147_483_647)
+    reading.run(5)
+    assert "mark-jumps" in {finding.code for finding in reading.findings}
+    assert [finding.blocks for finding in reading.check() if finding.code == "mark-jumps"] == [False]
+    table.do("delete from people where id = 'max'")
+    table.put("n9", 9)
+    assert set(ids(reading.run(5), "r")) == {f"n{number}" for number in range(1, 10)}  # mended, so read anew
+    for number in range(1, 9):
+        table.put(f"n{number}", 20_260_501_000_000 + number * 1000)  # far apart from nothing
+    assert "mark-jumps" not in {finding.code for finding in reading.check()}

@@ -15,7 +15,14 @@ from schemas.errors import BusError, HaltError, RetryError
 from schemas.text import Text
 from wire.secret import read_secret
 
-__all__ = ["DatabaseAddress", "failed", "open_engine", "sqlstate"]
+__all__ = ["DatabaseAddress", "failed", "limits", "open_engine", "sqlstate"]
+
+_CONNECT_SECONDS = 5
+#: A host that vanished is noticed after so long.
+_GONE_SECONDS = 60
+#: MySQL's driver knows no keepalive of its own: a single statement may take so long.
+_STATEMENT_SECONDS = 600
+_LOCK_SECONDS = 30
 
 
 class DatabaseAddress(BaseModel):
@@ -64,12 +71,42 @@ class DatabaseAddress(BaseModel):
 def open_engine(address: DatabaseAddress, **more: Any) -> sa.Engine:
     """An engine with one connection, tested before use. Parameters never appear in its errors."""
     url = address.resolve()
-    arguments: dict[str, Any] = {"connect_timeout": 5} if url.get_backend_name() != "sqlite" else {}
-    if url.get_backend_name() == "postgresql":
-        arguments["application_name"] = "shutong"
-    return sa.create_engine(
+    arguments, commands = limits(url)
+    engine = sa.create_engine(
         url, pool_size=1, max_overflow=1, pool_pre_ping=True, hide_parameters=True, connect_args=arguments, **more
     )
+
+    def prepare(connection: Any, _: Any) -> None:
+        with connection.cursor() as cursor:
+            for command in commands:
+                cursor.execute(command)
+        connection.commit()
+
+    if commands:
+        sa.event.listen(engine, "connect", prepare)
+    return engine
+
+
+def limits(url: sa.URL) -> tuple[dict[str, Any], list[str]]:
+    """Arguments of the driver and commands for each new connection, so that nothing waits for ever: neither for a host that
+    has vanished nor for a lock that somebody holds, and nobody for a transaction of ours that has stopped on its way."""
+    kind = url.get_backend_name()
+    if kind == "sqlite":
+        return {}, []
+    arguments: dict[str, Any] = {"connect_timeout": _CONNECT_SECONDS}
+    if kind == "postgresql":
+        patience = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+        arguments |= patience | {"tcp_user_timeout": _GONE_SECONDS * 1000, "application_name": "shutong"}
+        waits = {"lock_timeout": _LOCK_SECONDS, "idle_in_transaction_session_timeout": _GONE_SECONDS}
+        # Only those it has: what calls itself PostgreSQL need not know them all.
+        set_one = "select set_config(name, '{}s', false) from pg_settings where name = '{}'"
+        return arguments, [set_one.format(seconds, name) for name, seconds in waits.items()]
+    if kind in ("mysql", "mariadb"):
+        if url.get_driver_name() == "pymysql":
+            arguments |= {"read_timeout": _STATEMENT_SECONDS, "write_timeout": _GONE_SECONDS}
+        locks = f"set session innodb_lock_wait_timeout = {_LOCK_SECONDS}, session lock_wait_timeout = {_LOCK_SECONDS}"
+        return arguments, [locks]
+    return arguments, []
 
 
 def sqlstate(error: BaseException) -> str:
@@ -81,6 +118,11 @@ def sqlstate(error: BaseException) -> str:
 def _number(error: BaseException) -> Any:
     """The number of a MySQL error."""
     return (getattr(getattr(error, "orig", None), "args", None) or ("",))[0]
+
+
+def _is_lock(error: BaseException) -> bool:
+    """Whether somebody else holds what we wait for."""
+    return sqlstate(error) in ("55P03", "40P01") or _number(error) in (1205, 1213)
 
 
 def _lacks_right(error: BaseException) -> bool:
@@ -117,6 +159,15 @@ def failed(error: exc.SQLAlchemyError, what: Text) -> BusError:
             advice=Text(
                 "为连接器的数据库用户授予该表的权限；随后自动继续",
                 "grant the connector's database user the right to this table; it goes on by itself then",
+            ),
+        )
+    if _is_lock(error):
+        return RetryError(
+            problem,
+            after=2.0,
+            advice=Text(
+                "另一个会话持有该表的锁：若一直如此，找到并结束它；锁放开后自动继续",
+                "another session holds a lock on the table: if it stays so, find and end it; we go on when it lets go",
             ),
         )
     if isinstance(error, exc.OperationalError | exc.InterfaceError | exc.TimeoutError) and state != "3D000":

@@ -4,9 +4,7 @@ A file is read once, in the order of names; one that changes is read again. A fi
 is told in the status and tried again when it changes; a bad row is refused by file and line, and the others go on.
 """
 
-import json
 import time
-import zlib
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -16,6 +14,7 @@ from connectors.base import AWAY, Batch, Cursor, Desk, Finding, Progress, RowCha
 from connectors.fitting import Misfit
 from connectors.shape import Shape
 from connectors.sources.file_config import FileConfig
+from connectors.sources.file_done import DoneFiles, Stamp
 from connectors.sources.file_format import FileFault, Line, LineReader, name_of
 from connectors.sources.pace import Pace
 from schemas.envelope import Op
@@ -23,20 +22,21 @@ from schemas.text import Text
 
 __all__ = ["FileConfig", "FileSource"]
 
-_DONE = "files"
 _SAID = 5
 #: A batch takes no further line once it has so many bytes; a transaction takes a few batches.
 _BATCH_BYTES = 4 << 20
 _OPERATIONS: dict[str, Op] = {"c": "c", "u": "u", "d": "d"}
 _UNFINISHED = (".tmp", ".part")
 
-#: Size and time of change: a file of the same name with another stamp is another file.
-Stamp = tuple[int, int]
-
 
 class FileSource(Source[FileConfig]):
     kind = "file"
     config_type = FileConfig
+
+    def __init__(self, config: FileConfig, shape: Shape) -> None:
+        super().__init__(config, shape)
+        #: Since when a file from the future has been seen as it is.
+        self._since: dict[tuple[Path, Stamp], float] = {}
 
     def check(self) -> Iterator[Finding]:
         """The folder, and the fields named in the configuration. What is wrong with a file is told when its turn comes."""
@@ -69,11 +69,11 @@ class FileSource(Source[FileConfig]):
             if not desk.wait(self.config.poll_seconds):
                 return
 
-    def _files(self) -> Iterator[tuple[Path, Stamp]]:
-        """The files that are there and written to the end, in the order of their names."""
+    def _files(self) -> Iterator[tuple[Path, Stamp, float]]:
+        """The files that are there, in the order of their names, and for how many seconds each has not changed."""
         if not self.config.folder.is_dir():
             raise FileNotFoundError(2, "No such directory")
-        settled = time.time() - self.config.settle_seconds
+        since, self._since = self._since, {}
         # `glob` says nothing of a folder it may not read; `iterdir` does.
         for path in sorted(self.config.folder.iterdir()):
             if not path.match(self.config.pattern) or path.name.startswith(".") or path.suffix in _UNFINISHED:
@@ -82,8 +82,13 @@ class FileSource(Source[FileConfig]):
                 status = path.stat()
             except FileNotFoundError:
                 continue
-            if path.is_file() and status.st_mtime <= settled:
-                yield path, (status.st_size, status.st_mtime_ns)
+            stamp = (status.st_size, status.st_mtime_ns)
+            rested = time.time() - status.st_mtime
+            if rested < 0:  # from the future: what counts is what we see
+                self._since[path, stamp] = since.get((path, stamp), time.monotonic())
+                rested = time.monotonic() - self._since[path, stamp]
+            if path.is_file():
+                yield path, stamp, rested
 
     def _reader(self, path: Path) -> LineReader:
         config = self.config
@@ -102,40 +107,39 @@ class _Reading:
         self._required = source.shape.required
         self._desk = desk
         self._pace = Pace(source.config.rows_per_second, desk)
-        self._packed = after.parts.get(_DONE, b"")
-        told = json.loads(zlib.decompress(self._packed)) if self._packed else {}
-        self._done: dict[str, Stamp] = {name: (size, when) for name, (size, when) in told.items()}
+        self._done = DoneFiles(after.parts)
         self._at: dict[str, Any] = dict(after.position)
         self.faults: dict[str, Finding] = {}
         self._bad: dict[str, Stamp] = {}
 
-    def batches(self, files: list[tuple[Path, Stamp]]) -> Iterator[Batch]:
+    def batches(self, files: list[tuple[Path, Stamp, float]]) -> Iterator[Batch]:
         """What stands in files that are new or changed."""
-        there = {name_of(path) for path, _ in files}
+        there = {name_of(path) for path, _, _ in files}
         self.faults = {name: fault for name, fault in self.faults.items() if not name or name in there}
-        for path, stamp in files:
+        for path, stamp, rested in files:
             name = name_of(path)
-            if self._done.get(name) == stamp or (self._bad.get(name) == stamp and name in self.faults):
+            known = self._done.stamp(name) == stamp or (self._bad.get(name) == stamp and name in self.faults)
+            if known or rested < self._config.settle_seconds:
                 continue
             try:
-                yield from self._file(path, stamp)
+                yield from self._file(path, stamp, rested)
                 self.faults.pop(name, None)
             except FileFault as fault:
                 self.faults[name] = fault.finding
-                if fault.finding.code != "unreadable":
+                if fault.finding.code not in ("unreadable", "no-line-end"):
                     self._bad[name] = stamp
             if not self._desk.wait(0):
                 return
-        gone = self._done.keys() - there
+        gone = self._done.names() - there
         if gone and files:
-            for name in gone:
-                del self._done[name]
-            self._pack()
+            self._done.forget(gone)
             yield Batch((), self._cursor())
         self._report("live", 0, 0)
 
-    def _file(self, path: Path, stamp: Stamp) -> Iterator[Batch]:
+    def _file(self, path: Path, stamp: Stamp, rested: float) -> Iterator[Batch]:
         reader, name = self._source._reader(path), name_of(path)
+        if rested < self._config.half_seconds:
+            reader.see_that_it_ends()
         total = reader.inspect()
         mine = self._at.get("file") == name and tuple(self._at.get("stamp", ())) == stamp
         rows = int(self._at["rows"]) if mine else 0
@@ -148,9 +152,8 @@ class _Reading:
             rows += len(page)
             self._at = {"file": name, "stamp": stamp, "rows": rows}
             if complete:
-                self._done[name] = stamp
-                self._pack()
-            now = stamp[1] // 1_000_000
+                self._done.note({name: stamp})
+            now = min(stamp[1] // 1_000_000, int(time.time() * 1000))
             yield Batch([self._change(name, line, now) for line in page], self._cursor())
             if not self._pace(len(page)) or complete:
                 return
@@ -189,11 +192,8 @@ class _Reading:
             return RowChange("d", None, at, place=place, flaw=f"{misfit.field}:{misfit.reason}")
         return RowChange("d", None, at, "live", key, place)
 
-    def _pack(self) -> None:
-        self._packed = zlib.compress(json.dumps(self._done, ensure_ascii=False).encode())
-
     def _cursor(self) -> Cursor:
-        return Cursor(self._at, {_DONE: self._packed} if self._packed else {})
+        return Cursor(self._at, self._done.parts())
 
     def _report(self, phase: Literal["snapshot", "live"], done: int, total: int) -> None:
         self._desk.report(Progress(phase, done, total, tuple(self.faults.values())[:_SAID]))

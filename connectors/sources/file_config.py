@@ -27,6 +27,8 @@ class FileConfig(SourceConfig):
     poll_seconds: float = Field(default=5, gt=0)
     #: A file is read when it has not changed for so long: by then whoever writes it is done.
     settle_seconds: float = Field(default=2, ge=0)
+    #: One whose last line has no line end may be half a copy: it is read when it has not changed for so long.
+    half_seconds: float = Field(default=60, ge=0)
     page_rows: int = Field(default=2000, ge=1, le=20000)
     #: 0 is no limit.
     rows_per_second: int = Field(default=100_000, ge=0)

@@ -8,8 +8,9 @@ import csv
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from connectors.base import Finding
 from schemas.text import Text
@@ -58,6 +59,16 @@ class LineReader:
         self._ideographs = 0
         self._other = encoding == "gb18030"
 
+    def see_that_it_ends(self) -> None:
+        """FileFault when the last line has no line end: more of it may be on its way."""
+        with self._readable() as file:
+            if file.seek(0, os.SEEK_END):
+                file.seek(-1, os.SEEK_END)
+            if file.read(1) not in (b"", b"\n", b"\r"):
+                raise self._fault("no-line-end", 0, "最后一行还没有换行符", "its last line has no end yet",
+                                  "若文件已完整，稍候即读取；写文件时先用 .tmp 名称，写完再改名",
+                                  "if it is complete, it is read in a moment; write it as .tmp and rename it when done")  # fmt: skip
+
     def inspect(self) -> int:
         """How many rows the file has, bad ones included; FileFault when it cannot be read to its end."""
         self._ideographs, self._other = 0, self._encoding == "gb18030"
@@ -69,16 +80,21 @@ class LineReader:
 
     def lines(self) -> Iterator[Line]:
         """Every row in order."""
+        with self._readable() as file:
+            texts = self._decoded(file)
+            yield from self._objects(texts) if self._path.suffix.lower() in _JSON else self._rows(texts)
+
+    @contextmanager
+    def _readable(self) -> Iterator[BinaryIO]:
         try:
             with self._path.open("rb") as file:
-                texts = self._decoded(file)
-                yield from self._objects(texts) if self._path.suffix.lower() in _JSON else self._rows(texts)
+                yield file
         except OSError as error:
             raise self._fault("unreadable", 0, f"无法读取（{error.strerror}）", f"cannot be read ({error.strerror})",
                               "检查文件权限与磁盘；恢复后自动读取",
                               "check its rights and the disk; it is read as soon as it can be") from None  # fmt: skip
 
-    def _decoded(self, file: Any) -> Iterator[str]:
+    def _decoded(self, file: BinaryIO) -> Iterator[str]:
         for number, data in enumerate(file, 1):
             self._number = number
             self.size += len(data)

@@ -13,7 +13,10 @@ from connectors.sources.sql_query import split_name
 from schemas.errors import BusError, RetryError
 from schemas.text import Text
 
-__all__ = ["find_problems"]
+__all__ = ["find_problems", "of_the_collation"]
+
+_COLLATION = """select collation_name from information_schema.columns
+  where table_schema = coalesce(:schema, database()) and table_name = :name and column_name = :key"""
 
 
 def find_problems(
@@ -39,6 +42,10 @@ def find_problems(
             return
         existing = {column["name"]: column for column in inspector.get_columns(name, schema=schema)}
         yield from _of_the_key(inspector, table, key)
+        if engine.dialect.name in ("mysql", "mariadb"):
+            with engine.connect() as connection:
+                collation = connection.scalar(sa.text(_COLLATION), {"schema": schema, "name": name, "key": key})
+            yield from of_the_collation(table, key, collation)
         for column in columns:
             yield from _of_a_column(table, column, existing.get(column.name))
         yield from _of_the_others(table, existing, {key, *(column.name for column in columns)})
@@ -65,6 +72,23 @@ def _of_the_key(inspector: Any, table: str, key: str) -> Iterator[Finding]:
             Text(
                 f"增加文本列 {key} 并设为主键；或换一个表名，由连接器建表",
                 f"add a text column {key} as primary key; or name another table and let the connector make it",
+            ),
+        )
+
+
+def of_the_collation(table: str, key: str, collation: str | None) -> Iterator[Finding]:
+    """Whether the key column takes keys for one that differ in case or accents: they would overwrite each other."""
+    if collation is not None and collation.endswith("_ci"):
+        change = f"ALTER TABLE {table} MODIFY {key} VARCHAR(700) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL"
+        yield Finding(
+            "key-collation",
+            Text(
+                f"列 {table}.{key} 的排序规则 {collation} 不区分大小写：不同的键会互相覆盖",
+                f"column {table}.{key} has collation {collation}, which knows no case: different keys overwrite each other",
+            ),
+            Text(
+                f"执行 {change}；已有内容可能不全，最好换一个表名，由连接器建表",
+                f"run {change}; what it holds may lack rows, so rather let the connector make a table of another name",
             ),
         )
 

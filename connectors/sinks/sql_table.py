@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy import exc
+from sqlalchemy.dialects import mysql
 
 from connectors.base import ConnectorConfig, Delivered, Finding, Positions, Sink, SinkShape
 from connectors.database import DatabaseAddress, failed, open_engine
@@ -24,6 +25,8 @@ from schemas.text import Text
 __all__ = ["KEY", "SqlTableSink", "SqlTableSinkConfig"]
 
 KEY = "_key"
+#: As long as an index admits, and no two keys the same that are not: the default collations know no case.
+_MYSQL_KEY = mysql.VARCHAR(700, charset="utf8mb4", collation="utf8mb4_bin")
 _NUL, _NUL_SYMBOL = "\0", "␀"
 
 
@@ -44,7 +47,7 @@ class SqlTableSink(Sink[SqlTableSinkConfig]):
         self._engine = open_engine(config)
         self._columns = columns_of(shape.row_schema)
         schema, name = split_name(config.table)
-        key = sa.Column(KEY, sa.Text().with_variant(sa.String(700), "mysql", "mariadb"), primary_key=True)
+        key = sa.Column(KEY, sa.Text().with_variant(_MYSQL_KEY, "mysql", "mariadb"), primary_key=True)
         comment = str(shape.row_schema.get("doc", "")) or None
         self._table = sa.Table(
             name,

@@ -10,9 +10,13 @@ import psycopg
 import pymysql
 import pytest
 from sqlalchemy import exc
+from sqlalchemy.dialects import mysql, postgresql
+from sqlalchemy.dialects.mysql import mariadb
+from sqlalchemy.schema import CreateTable
 
 from connectors.base import Delivered, SinkShape
 from connectors.sinks import sql_table
+from connectors.sinks.sql_check import of_the_collation
 from connectors.sinks.sql_table import SqlTableSink, SqlTableSinkConfig
 from schemas.errors import BusError, HaltError
 from tests.connectors.conftest import PEOPLE
@@ -115,3 +119,21 @@ def test_what_is_no_refused_value_is_not_told_as_one(file: Path, monkeypatch: py
     assert "right" in denied.advice.en
     refused = fails(exc.DataError("", {}, psycopg.errors.StringDataRightTruncation("")))
     assert "refused a value" in refused.problem.en
+
+
+def test_keys_that_differ_in_case_alone_are_two_records_in_mysql(file: Path) -> None:
+    made = sink(file)
+    for dialect in (mysql.dialect(), mariadb.MariaDBDialect()):
+        text = str(CreateTable(made._table).compile(dialect=dialect))
+        assert "_key VARCHAR(700) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL" in text
+    assert "_key TEXT NOT NULL" in str(CreateTable(made._table).compile(dialect=postgresql.dialect()))
+
+
+@pytest.mark.parametrize(
+    ("collation", "found"),
+    [("utf8mb4_bin", []), ("binary", []), (None, []), ("utf8mb4_0900_as_cs", []), ("utf8mb4_0900_ai_ci", ["key-collation"]),
+     ("utf8mb4_general_ci", ["key-collation"]), ("utf8mb4_0900_as_ci", ["key-collation"])])  # fmt: skip
+def test_a_key_column_that_takes_two_keys_for_one_is_found(collation: str | None, found: list[str]) -> None:
+    told = list(of_the_collation("people", "_key", collation))
+    assert [(finding.code, finding.blocks) for finding in told] == [(code, True) for code in found]
+    assert all("utf8mb4_bin" in finding.advice.en for finding in told)

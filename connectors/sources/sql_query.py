@@ -3,7 +3,9 @@
 Each is a short statement of its own by keyset, in no transaction, so the department's database is never held open.
 """
 
-from collections.abc import Mapping, Sequence
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
@@ -54,8 +56,8 @@ class SourceTable:
 
     def mark_of(self, row: Row) -> int | None:
         """The watermark of a row as a number."""
-        if self.watermark is None or row[-1] is None:
-            return None
+        if self.watermark is None or row[-1] is None or isinstance(row[-1], str):
+            return None  # text is what `_in_text` could not make a time of
         return self.watermark.to_number(row[-1])
 
     def moments(self, marks: Sequence[int | None], now: int) -> list[int]:
@@ -77,7 +79,7 @@ class SourceTable:
         """The next rows by watermark, from `floor` on, behind the (watermark, key) of the last page."""
         assert self._mark is not None
         assert self.watermark is not None
-        query = sa.select(*self._what).where(self._mark.is_not(None))
+        query = sa.select(*self._what).where(self._marked())
         order = [self._mark, *self._keys]
         if after is not None:
             query = query.where(self._behind(order, (self.watermark.to_value(after[0]), *after[1])))
@@ -94,13 +96,13 @@ class SourceTable:
             found = sa.or_(
                 *(sa.and_(*(column == value for column, value in zip(self._keys, key, strict=True))) for key in keys)
             )
-        return self._rows(sa.select(*self._what).where(found))
+        return self._page(sa.select(*self._what).where(found))
 
     def top_mark(self, below: int | None = None) -> int | None:
         """The highest watermark now, or the highest below another one; None for an empty table."""
         assert self._mark is not None
         assert self.watermark is not None
-        query = sa.select(sa.func.max(self._mark))
+        query = sa.select(sa.func.max(self._mark)).where(self._marked())
         [(top,)] = self._rows(query if below is None else query.where(self._mark < self.watermark.to_value(below)))
         return None if top is None else self.watermark.to_number(top)
 
@@ -124,10 +126,17 @@ class SourceTable:
         return self.count(sa.or_(*(column.is_(None) for column in nullable))) if nullable else 0
 
     def without_mark(self) -> int:
-        """How many rows have no watermark: their updates cannot be seen."""
-        if self._mark is None or not self._mark.nullable:
+        """How many rows have no watermark, or one beyond all calendars: their updates cannot be seen."""
+        if self._mark is None or self.watermark is None or not (self._mark.nullable or self.watermark.range):
             return 0
-        return self.count(self._mark.is_(None))
+        return self.count(sa.or_(self._mark.is_(None), sa.not_(self._marked())))
+
+    def _marked(self) -> sa.ColumnElement[bool]:
+        """Whether a row has a watermark that is one."""
+        assert self._mark is not None
+        assert self.watermark is not None
+        bounds = self.watermark.range
+        return self._mark.is_not(None) if bounds is None else self._mark.between(*bounds)
 
     def _by_key(self, query: sa.Select[Any], last: Row | None, limit: int) -> sa.Select[Any]:
         if last is not None:
@@ -150,7 +159,8 @@ class SourceTable:
         return sa.or_(*steps)
 
     def _page(self, query: sa.Select[Any]) -> list[Row]:
-        """Rows as the driver gives them, where SQLAlchemy would change nothing: less than half the work."""
+        """Rows as the driver gives them, where SQLAlchemy would change nothing: less than half the work. One whose value
+        cannot be read is no reason to halt: times and dates come as text then, and what is none is refused in its row."""
         if self._as_driven:
             try:
                 with self._engine.connect() as connection:
@@ -158,14 +168,41 @@ class SourceTable:
                     return list(cursor.fetchall()) if cursor is not None else []
             except exc.SQLAlchemyError as error:
                 raise self._failed(error) from None
+            except self._engine.dialect.loaded_dbapi.DataError:
+                return self._in_text(query)
             except self._engine.dialect.loaded_dbapi.Error:
-                pass  # a value the driver cannot read: asked again, it is told like any other error
-        return self._rows(query)
+                pass  # asked again, it is told like any other error
+        try:
+            return self._ask(query)
+        except (exc.DataError, ValueError):
+            return self._in_text(query)
+        except exc.SQLAlchemyError as error:
+            raise self._failed(error) from None
+
+    def _in_text(self, query: sa.Select[Any]) -> list[Row]:
+        """The same rows; a time or a date that cannot be read stays the text by which the database calls it."""
+        readers: dict[int, Callable[[str], Any]] = {}
+        for at, column in enumerate(self._what):
+            if isinstance(column.type, sa.DateTime | sa.Date):
+                readers[at] = (dt.datetime if isinstance(column.type, sa.DateTime) else dt.date).fromisoformat
+        told = [_as_text(self._engine.dialect, column) if at in readers else column for at, column in enumerate(self._what)]
+        rows = []
+        for row in self._rows(query.with_only_columns(*told)):
+            values = list(row)
+            for at, read in readers.items():
+                if isinstance(values[at], str):
+                    with suppress(ValueError):
+                        values[at] = read(values[at])
+            rows.append(tuple(values))
+        return rows
+
+    def _ask(self, query: sa.Select[Any]) -> list[Row]:
+        with self._engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(query).all()]
 
     def _rows(self, query: sa.Select[Any]) -> list[Row]:
         try:
-            with self._engine.connect() as connection:
-                return [tuple(row) for row in connection.execute(query).all()]
+            return self._ask(query)
         except exc.SQLAlchemyError as error:
             raise self._failed(error) from None
 
@@ -194,6 +231,11 @@ class SourceTable:
                 advice=Text("在 columns 中写明字段对应的列名", "say in `columns` which column holds the field"),
             )
         return table.columns[name]
+
+
+def _as_text(dialect: sa.Dialect, column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+    """A time as text: cast where the driver would read it, else as the driver gives it."""
+    return sa.cast(column, sa.Text()) if dialect.name == "postgresql" else sa.type_coerce(column, sa.String())
 
 
 def _is_plain(dialect: sa.Dialect, columns: Sequence[sa.Column[Any]]) -> bool:

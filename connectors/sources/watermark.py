@@ -15,6 +15,7 @@ __all__ = ["Watermark", "jumps", "watermark_of"]
 _NAIVE = dt.datetime(1970, 1, 1)
 _AWARE = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _DAY = dt.date(1970, 1, 1)
+_FIRST, _LAST = dt.datetime(1000, 1, 1), dt.datetime(9998, 12, 31)
 _MICROSECOND = dt.timedelta(microseconds=1)
 #: A whole number further than this above the ones before it, and twice as high, was not counted up to.
 _JUMP = 1_000_000
@@ -27,6 +28,9 @@ class Watermark:
     per_second: float = 1.0
     #: Microseconds by which a number is ahead of UTC; None where it tells no moment.
     ahead: int | None = None
+
+    #: The least and the highest value that is a mark: beyond lie a database's own (infinity, a year 0 or 12000).
+    range: tuple[Any, Any] | None = None
 
     def to_number(self, value: Any) -> int:
         return int(value)
@@ -46,6 +50,7 @@ class Watermark:
 class _Time(Watermark):
     kind = "time"
     per_second = 1e6
+    range = (_FIRST, _LAST)
     ahead = SHANGHAI.utcoffset(None) // _MICROSECOND
 
     def to_number(self, value: Any) -> int:
@@ -60,6 +65,7 @@ class _Time(Watermark):
 
 class _ZonedTime(_Time):
     kind = "zoned"
+    range = (_FIRST.replace(tzinfo=dt.UTC), _LAST.replace(tzinfo=dt.UTC))
     ahead = 0
 
     def to_number(self, value: Any) -> int:
@@ -74,6 +80,7 @@ class _ZonedTime(_Time):
 
 class _Date(Watermark):
     kind = "date"
+    range = (_FIRST.date(), _LAST.date())
     per_second = 1 / 86400
 
     def to_number(self, value: Any) -> int:

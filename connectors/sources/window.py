@@ -4,6 +4,7 @@ An append-only log in segments. Each segment is one part of the cursor, so a tra
 segment goes when the look-back has left its highest watermark behind. It holds digests, never a key or a value.
 """
 
+import datetime as dt
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
@@ -14,6 +15,7 @@ __all__ = ["Window", "digest", "digest_of_values", "pack", "unpack"]
 _ENTRIES = 4096
 _PAIR = struct.Struct(">QQ")
 _GONE = 0
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _SEGMENT_BITS = 32
 
 
@@ -23,8 +25,9 @@ def digest(data: bytes) -> int:
 
 
 def digest_of_values(values: tuple[Any, ...]) -> int:
-    """The same for column values that cannot be encoded."""
-    return digest(repr(values).encode("utf-8", "surrogatepass"))
+    """The same for column values that cannot be encoded. A moment is the same in whatever zone it is told."""
+    plain = [value - _EPOCH if isinstance(value, dt.datetime) and value.tzinfo is not None else value for value in values]
+    return digest(repr(plain).encode("utf-8", "surrogatepass"))
 
 
 class Window:

@@ -2,17 +2,22 @@
 
 import datetime as dt
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from connectors.base import Cursor
+from connectors.base import Cursor, RowChange
 from connectors.canonical import canonical_for
+from connectors.page import Refused, packed
 from connectors.shape import Shape
 from connectors.sources import sql_table
 from connectors.sources.ahead import pages
 from connectors.sources.pace import Pace
+from connectors.sources.window import digest_of_values
+from tests.connectors.conftest import Database
 from tests.connectors.sqlite import DATASET, Reading, Table, at, ids
 from tests.connectors.test_pace import Desk
 
@@ -144,3 +149,50 @@ def test_a_whole_number_that_jumps_is_told(tmp_path: Path, monkeypatch: pytest.M
     for number in range(1, 9):
         table.put(f"n{number}", 20_260_501_000_000 + number * 1000)  # far apart from nothing
     assert "mark-jumps" not in {finding.code for finding in reading.check()}
+
+
+def flaws(changes: Sequence[RowChange]) -> list[str]:
+    """Why rows of these were refused."""
+    refused = (packed(Shape(DATASET, canonical_for(DATASET)), change.row or {}) for change in changes)
+    return [one.reason for one in refused if isinstance(one, Refused)]
+
+
+def test_a_value_the_driver_cannot_read_refuses_its_row_alone(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        table.put(f"n{number}", at(number))
+    table.put("odd", "yesterday")
+    reading = on_time(table.reading(sweep_seconds=1), monkeypatch)
+    changes = reading.run(5, lambda now: table.put("new", at(60)))
+    assert ids(changes) == ["n0", "n1", "n2", "n3", "n4", "odd", "new"]
+    assert flaws(changes) == ["updated_at:not-a-time"]
+    assert "1 rows have no updated_at: their updates are not seen" in [finding.problem.en for finding in reading.check()]
+    table.put("odd", at(61))
+    assert ids(reading.run(5)) == ["odd"]
+
+
+def test_what_postgresql_holds_beyond_our_calendar_refuses_its_row_alone(
+    table: Table, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.do("""create table people (id text primary key, name text, note date, updated_at timestamptz not null,
+                   changed timestamptz not null)""")
+    days = ["2026-01-01", "infinity", "12000-01-01", "0044-03-15 BC", None]
+    for number, day in enumerate(days):
+        database.do("insert into people values (%s, '甲', %s, now(), now())", f"n{number}", day)
+    database.do("insert into people values ('late', '乙', null, 'infinity', now()), ('early', '乙', null, '-infinity', now())")
+    for mark in ("changed", "updated_at"):
+        reading = on_time(table.reading(**database.address, watermark=mark, sweep_seconds=1), monkeypatch)
+        changes = reading.run(5)
+        assert ids(changes) == ["early", "late", "n0", "n1", "n2", "n3", "n4"]
+        assert [change.row["note"] for change in changes if change.row] == [None, None, dt.date(2026, 1, 1), *days[1:]]
+        assert flaws(changes) == ["updated_at:not-a-time"] * 2
+        database.do("insert into people values (%s, '新', null, now(), now())", mark)
+        assert ids(reading.run(5)) == [mark]
+        assert [finding for finding in reading.check() if finding.blocks] == []
+        database.do("delete from people where id = %s", mark)
+
+
+def test_a_row_that_is_refused_is_the_same_in_either_form() -> None:
+    moment = dt.datetime(2026, 5, 1, tzinfo=ZoneInfo("Asia/Shanghai"))
+    assert digest_of_values(("a", moment)) == digest_of_values(("a", dt.datetime.fromisoformat("2026-05-01 00:00:00+08")))
+    assert digest_of_values(("a", moment)) != digest_of_values(("a", moment.replace(tzinfo=None)))
+    assert digest_of_values((dt.datetime.min.replace(tzinfo=ZoneInfo("Asia/Shanghai")),))

@@ -128,6 +128,22 @@ class SourceContract(ABC):
         return [key(change) for batch in batches for change in batch.changes if not change.flaw]
 
 
+class _Unreadable(Mapping[tuple[str, int], int]):
+    """Positions that fail whoever reads them: what was stored before that is there, what is not committed is not."""
+
+    def __init__(self, positions: Mapping[tuple[str, int], int]) -> None:
+        self._positions = positions
+
+    def __getitem__(self, place: tuple[str, int]) -> int:
+        raise ConnectionError("the process ended here")
+
+    def __iter__(self) -> Iterator[tuple[str, int]]:
+        raise ConnectionError("the process ended here")
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+
 class SinkContract(ABC):
     """A sink over a receiving system that is empty when a test begins."""
 
@@ -144,6 +160,10 @@ class SinkContract(ABC):
     @abstractmethod
     def stored(self) -> Mapping[bytes, Mapping[str, Any]]:
         """What the receiving system holds now, by Kafka key, with the delivered fields alone."""
+
+    @abstractmethod
+    def unstorable(self) -> Mapping[str, Any]:
+        """A row that the receiving system itself refuses when it is written."""
 
     def test_rows_and_positions_are_stored_and_found_again(self) -> None:
         self._write([Delivered(b"a/%d" % n, self.row(n)) for n in range(50)], {(self.LANE, 0): 50, (self.LANE, 1): 7})
@@ -177,6 +197,28 @@ class SinkContract(ABC):
         finally:
             first.close()
             second.close()
+
+    def test_what_fails_on_its_way_leaves_neither_rows_nor_positions(self) -> None:
+        """Wherever it fails: at a row behind good ones, or between the rows and the positions."""
+        good = [Delivered(b"a/%d" % n, self.row(n)) for n in range(5)]
+        self._write_fails([*good, Delivered(b"a/9", self.unstorable())], {(self.LANE, 0): 6})
+        self._write_fails([*good, Delivered(b"a/9", self.unstorable()), *good], {(self.LANE, 0): 11})
+        self._write_fails(good, _Unreadable({(self.LANE, 0): 5}))
+        self._write(good, {(self.LANE, 0): 5})
+        assert self.stored() == {b"a/%d" % n: self.row(n) for n in range(5)}
+
+    def _write_fails(self, changes: Sequence[Delivered], positions: Mapping[tuple[str, int], int]) -> None:
+        before = self._positions()
+        try:
+            self._write(changes, positions)
+        except AssertionError:
+            raise
+        except Exception as error:
+            how = type(error).__name__
+        else:
+            raise AssertionError("what cannot be stored was taken")
+        assert self.stored() == {}, f"rows are left by a write that failed ({how})"
+        assert self._positions() == before, f"positions are left by a write that failed ({how})"
 
     def _write(self, changes: Sequence[Delivered], positions: Mapping[tuple[str, int], int]) -> None:
         sink = self.make()

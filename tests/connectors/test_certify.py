@@ -8,7 +8,20 @@ from typing import Any
 
 import pytest
 
-from connectors.base import Batch, Cursor, Desk, Finding, RowChange, SinkShape, Source, SourceConfig
+from connectors.base import (
+    Batch,
+    ConnectorConfig,
+    Cursor,
+    Delivered,
+    Desk,
+    Finding,
+    Positions,
+    RowChange,
+    Sink,
+    SinkShape,
+    Source,
+    SourceConfig,
+)
 from connectors.canonical import canonical_for
 from connectors.certify import SinkContract, SourceContract
 from connectors.shape import Shape
@@ -58,6 +71,8 @@ class TestSqlTableSink(SinkContract):
     @pytest.fixture(autouse=True)
     def _system(self, database: Database) -> None:
         self.database = database
+        database.do("""create table people ("_key" text primary key, id text, name text check (name <> 'refused'), note text,
+                       updated_at timestamptz)""")
         self.config = SqlTableSinkConfig.model_validate({"dataset": "health.person", "table": "people"} | database.address)
 
     def make(self) -> SqlTableSink:
@@ -67,9 +82,71 @@ class TestSqlTableSink(SinkContract):
         moment = dt.datetime(2026, 5, 1, 0, 0, number, tzinfo=dt.UTC)
         return {"id": f"p{number}", "name": f"人{number}", "note": None, "updated_at": moment}
 
+    def unstorable(self) -> Mapping[str, Any]:
+        return {**self.row(0), "name": "refused"}
+
     def stored(self) -> Mapping[bytes, Mapping[str, Any]]:
         found = self.database.ask('select "_key", id, name, note, updated_at from people')
         return {key.encode(): dict(zip(("id", "name", "note", "updated_at"), row, strict=True)) for key, *row in found}
+
+
+class Torn(Sink[ConnectorConfig]):
+    """A receiving system in memory. With a fault it commits at some points what belongs together."""
+
+    kind = "torn"
+    config_type = ConnectorConfig
+
+    def __init__(self, system: dict[str, dict[Any, Any]], fault: str) -> None:
+        super().__init__(ConnectorConfig(dataset="health.person"), SinkShape("police.people", json.loads(PEOPLE)))
+        self._system = system
+        self._fault = fault
+        self._known: Positions = {}
+
+    def check(self) -> Iterator[Finding]:
+        return iter(())
+
+    def open(self) -> Positions:
+        self._known = dict(self._system["positions"])
+        return self._known
+
+    def write(self, changes: Sequence[Delivered], positions: Positions) -> None:
+        if self._system["positions"] != self._known:
+            raise RuntimeError("somebody else wrote")
+        if self._fault == "positions first":
+            self._system["positions"] = {**self._known, **positions}
+        rows = dict(self._system["rows"])
+        for change in changes:
+            if change.row is None:
+                rows.pop(change.key, None)
+            elif change.row["name"] == "refused":
+                raise ValueError("refused")
+            else:
+                rows[change.key] = change.row
+            if self._fault == "row by row":
+                self._system["rows"] = dict(rows)
+        if self._fault == "rows first":
+            self._system["rows"] = rows
+        self._known = {**self._known, **positions}
+        self._system |= {"rows": rows, "positions": dict(self._known)}
+
+
+def sink_contract(fault: str) -> SinkContract:
+    system: dict[str, dict[Any, Any]] = {"rows": {}, "positions": {}}
+
+    class Certified(SinkContract):
+        def make(self) -> Sink[Any]:
+            return Torn(system, fault)
+
+        def row(self, number: int) -> Mapping[str, Any]:
+            return {"name": f"人{number}"}
+
+        def unstorable(self) -> Mapping[str, Any]:
+            return {"name": "refused"}
+
+        def stored(self) -> Mapping[bytes, Mapping[str, Any]]:
+            return system["rows"]
+
+    return Certified()
 
 
 class Hostile(Source[SourceConfig]):
@@ -111,9 +188,9 @@ def contract(fault: str, count: int = 100) -> SourceContract:
     return Certified()
 
 
-def failures(tried: SourceContract) -> set[str]:
+def failures(tried: SourceContract | SinkContract, which: str = "test_") -> set[str]:
     failed = set()
-    for name in (name for name in dir(tried) if name.startswith("test_")):
+    for name in (name for name in dir(tried) if name.startswith(which)):
         try:
             getattr(tried, name)()
         except AssertionError:
@@ -126,6 +203,13 @@ def test_an_honest_source_passes_and_a_hostile_one_does_not() -> None:
     assert failures(contract("loses")) == {"test_it_goes_on_behind_every_cursor_it_gave"}
     assert failures(contract("repeats")) == {"test_it_goes_on_behind_every_cursor_it_gave"}
     assert "test_a_cursor_is_not_changed_after_it_was_given" in failures(contract("shares"))
+
+
+@pytest.mark.parametrize("fault", ["", "row by row", "rows first", "positions first"])
+def test_a_sink_that_commits_at_once_passes_and_one_that_commits_apart_does_not(fault: str) -> None:
+    names = [name for name in dir(SinkContract) if name.startswith("test_")]
+    failed = {name for name in names if name in failures(sink_contract(fault), name)}
+    assert failed == ({"test_what_fails_on_its_way_leaves_neither_rows_nor_positions"} if fault else set())
 
 
 def test_too_few_rows_prove_nothing() -> None:

@@ -64,14 +64,18 @@ class Reading:
     def __init__(self, table: Table, dataset: Dataset, more: dict[str, Any]) -> None:
         shape = Shape(dataset, canonical_for(dataset))
         config = {"dataset": dataset.id, "table": "people", "url": table.url, "watermark": "updated_at", "rows_per_second": 0}
+        self._shape = shape
         self._make: Callable[..., SqlTableSource] = lambda **other: SqlTableSource(
             SqlTableConfig.model_validate({**config, **more, **other}), shape)  # fmt: skip
         self.clock = Clock()
         self.cursor = Cursor()
         self.changes: list[RowChange] = []
         self.sizes: list[int] = []
-        self.lane: set[bytes] | None = None
+        #: Whether the bus has cleaned all that was read, and so the clean lane holds it.
+        self.cleaned = False
         self.findings: tuple[Finding, ...] = ()
+        #: Called between two pages.
+        self.between: Callable[[], None] = lambda: None
         self._until = 0.0
         self._while: Callable[[float], None] = lambda now: None
 
@@ -92,6 +96,10 @@ class Reading:
             source.close()
         return self.changes[first:]
 
+    def stop(self) -> None:
+        """The run shall end now."""
+        self._until = self.clock.now
+
     def check(self, **other: Any) -> list[Finding]:
         source = self._make(**other)
         try:
@@ -103,18 +111,26 @@ class Reading:
         self.clock.now += seconds
         if seconds:
             self._while(self.clock.now)
+        else:
+            self.between()
         return self.clock.now < self._until
 
     def report(self, progress: Progress) -> None:
         self.findings = progress.findings
 
     def everything_is_clean(self) -> bool:
-        return self.lane is not None
+        return self.cleaned
 
     def remember_published(self) -> None: ...
 
     def published_keys(self) -> Iterator[bytes]:
-        return iter(self.lane or set())
+        keys: set[bytes] = set()
+        for change in self.changes:
+            if change.row is None:
+                keys.discard(change.key)
+            else:
+                keys.add(self._shape.record_key([change.row[field] for field in self._shape.key_fields]))
+        return iter(keys)
 
 
 def ids(changes: list[RowChange], op: str = "") -> list[str]:

@@ -54,6 +54,36 @@ def test_rows_committed_late_within_the_look_back_are_read_whenever_a_sweep_come
     assert len(set(ids(reading.changes)) - {"on"}) == len([one for one in ids(reading.changes) if one != "on"])
 
 
+def test_a_row_committed_late_while_a_sweep_is_on_its_way_is_read_by_the_next(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    table.put("a", at(8))
+    table.put("b", at(10))
+    reading = on_time(table.reading(look_back=3, sweep_seconds=2, poll_seconds=1, page_rows=1), monkeypatch)
+    reading.run(2)
+    news = iter([("c", 11), ("late", 8), ("d", 20), ("e", 30)])
+
+    def between() -> None:
+        for key, mark in news:
+            table.put(key, at(mark))
+            if key != "c":
+                return
+
+    reading.between = between
+    assert ids(reading.run(1)) == ["c", "d", "e"]
+    assert ids(reading.run(5)) == ["late"]
+
+
+def test_a_sweep_that_was_stopped_on_its_way_has_swept_nothing(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    table.put("a", at(7.5))
+    table.put("b", at(10))
+    reading = on_time(table.reading(look_back=3, sweep_seconds=100, poll_seconds=1, page_rows=1), monkeypatch)
+    news = iter([("late", 8), ("c", 20)])
+    assert ids(reading.run(5, lambda now: [table.put(key, at(mark)) for key, mark in news].clear())) == ["a", "b", "c"]
+    reading.between = reading.stop
+    assert reading.run(5) == []
+    reading.between = lambda: None
+    assert ids(reading.run(5)) == ["late"]
+
+
 def test_wide_rows_come_in_batches_of_some_mebibytes_each_with_its_own_cursor(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     names = [f"n{number:03}" for number in range(60)]
     for number, name in enumerate(names):

@@ -37,6 +37,7 @@ class PositionTable:
             schema=schema,
             comment=comment,
         )
+        self._mine = sa.select(self._targets.c.target).where(self._targets.c.instance == instance)
         self._table = sa.Table(
             _NAME,
             sa.MetaData(),
@@ -57,7 +58,7 @@ class PositionTable:
         for table in (self._table, self._targets):
             table.create(connection, checkfirst=True)
         known = self._read(connection, lock=False)
-        told = connection.scalar(sa.select(self._targets.c.target).where(self._targets.c.instance == self._instance))
+        told = connection.scalar(self._mine)
         if known and told not in (None, target):
             raise self._not_ours(
                 Text(
@@ -78,6 +79,8 @@ class PositionTable:
 
     def move(self, connection: sa.Connection, known: Mapping[Place, int], to: Mapping[Place, int]) -> None:
         """From the known positions to these. Another process that moved them meanwhile is a HaltError, and nothing is stored."""
+        # One after the other, also before there are positions: the target's row is always there to be locked.
+        connection.execute(self._mine.with_for_update()).all()
         if self._read(connection, lock=True) != dict(known):
             raise HaltError(
                 Text(

@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from connectors.sinks.sql_table import SqlTableSink, SqlTableSinkConfig
 from connectors.sources.file import FileConfig, FileSource
 from connectors.sources.sql_table import SqlTableConfig, SqlTableSource
 from schemas.control import Dataset
+from schemas.errors import HaltError
 from tests.connectors.conftest import PEOPLE, Database
 from tests.connectors.test_file import HEADER, put, rows
 from tests.connectors.test_runner import TABLE, people
@@ -88,6 +90,20 @@ class TestSqlTableSink(SinkContract):
     def stored(self) -> Mapping[bytes, Mapping[str, Any]]:
         found = self.database.ask('select "_key", id, name, note, updated_at from people')
         return {key.encode(): dict(zip(("id", "name", "note", "updated_at"), row, strict=True)) for key, *row in found}
+
+    def test_of_two_first_writers_in_the_same_moment_one_stores(self) -> None:
+        """There are no positions yet, so none to be locked; the trigger keeps the first one's transaction open."""
+        self.database.do("""create function slow() returns trigger language plpgsql as
+                            $$ begin perform pg_sleep(0.5); return new; end $$""")
+        self.database.do("create trigger slow after insert or update on people for each row execute function slow()")
+        sinks = [self.make(), self.make()]
+        for sink in sinks:
+            sink.open()
+        with ThreadPoolExecutor(2) as both:
+            writes = [both.submit(sink.write, [Delivered(b"a/1", self.row(1))], {(self.LANE, 0): 1}) for sink in sinks]
+        for sink in sinks:
+            sink.close()
+        assert [type(write.exception()) for write in writes if write.exception()] == [HaltError]
 
 
 class Torn(Sink[ConnectorConfig]):

@@ -2,6 +2,7 @@
 
 import subprocess
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from connectors.board import Board
 from schemas.control import ConnectorInstance
 from schemas.envelope import Event, Meta, Op
 from tests.connectors.conftest import Bus, Database, Running, connect, eventually
+from trial.city.postgres import LocalPostgres
 
 pytestmark = pytest.mark.kafka
 
@@ -117,6 +119,54 @@ def test_each_delivery_takes_effect_once_whatever_is_killed(
         process = connect(bus, processes)
     eventually(lambda: len(_table(database)) == 801)
     assert database.ask("select count(*), count(distinct key) from effects") == [(801, 801)]
+
+
+def test_two_processes_with_one_sink_store_each_delivery_once(bus: Bus, database: Database, running: Running) -> None:
+    database.do('create table people ("_key" text primary key, id text, name text, note text, updated_at timestamptz)')
+    database.do("create table effects (key text)")
+    _trigger(database, "seen", "people", """insert into effects values (new."_key")""")
+    instance = sink(database)
+    plan = bus.plan(instance)
+    second = Running(bus)
+    try:
+        boards = [running.follow(plan, instance), second.follow(plan, instance)]
+        eventually(lambda: [board.read().state for board in boards] == ["running", "running"])
+        refused = set[str]()
+        for round in range(6):
+            bus.deliver(*(delivered(f"p{round}{n:02}", "甲", "r", n) for n in range(20)))
+            eventually(lambda round=round: len(_table(database)) == (round + 1) * 20)
+            refused |= {remark.problem.en for board in boards for remark in board.read().remarks}
+        eventually(lambda: refused.update(remark.problem.en for board in boards for remark in board.read().remarks) or refused)
+    finally:
+        second.stop()
+    assert refused == {"another process runs connector police.people too"}
+    assert database.ask("select count(*), count(distinct key) from effects") == [(120, 120)]
+
+
+def test_a_receiving_database_that_goes_and_comes_back_has_every_delivery_once(
+    bus: Bus, running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with LocalPostgres(tmp_path / "own") as server:
+        database = Database(server, "away", monkeypatch)
+        monkeypatch.setenv("PGHOST", "127.0.0.1")
+        monkeypatch.setenv("PGPORT", str(server.port))
+        database.url = "postgresql+psycopg://away@/away"
+        instance = sink(database)
+        board = running.follow(bus.plan(instance), instance)
+        bus.deliver(*(delivered(f"p{n:03}", "甲", "r", n) for n in range(100)))
+        eventually(lambda: board.read().rows == 100)
+        server.stop()
+        bus.deliver(*(delivered(f"p{n:03}", "乙", "u", n) for n in range(50, 150)))
+        eventually(lambda: board.read().state == "retrying")
+        assert "自动继续" in told(board)
+        server.start()
+        monkeypatch.setenv("PGPORT", str(server.port))
+        database.reconnect(server)
+        eventually(lambda: len(_table(database)) == 150)
+        assert _table(database) == ["甲"] * 50 + ["乙"] * 100
+        eventually(lambda: board.read().state == "running")
+        running.stop()
+        database.close()
 
 
 def _trigger(database: Database, name: str, table: str, does: str) -> None:

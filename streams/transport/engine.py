@@ -6,6 +6,7 @@ word to leave.
 
 import asyncio
 import logging
+from typing import Final
 
 from streams.chunk import PartitionId
 from streams.memory import Memory
@@ -19,6 +20,9 @@ from streams.transport.view import View
 from wire.settings import KafkaSettings
 
 __all__ = ["Engine"]
+
+#: Milliseconds between two looks for lanes that Kafka did not know before.
+_LOOK_FOR_LANES: Final = 10_000
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +40,9 @@ class Engine:
         self._patience = Patience(view.version)
         self._loop: asyncio.AbstractEventLoop | None = None
         self.reader = Reader(
+            # A lane that is made while we find back to Kafka is unknown when we join; the client looks again after 5 min by itself.
             kafka.consumer_config("worker", group_instance_id=instance, enable_partition_eof=True,
+                                  topic_metadata_refresh_interval_ms=_LOOK_FOR_LANES,
                                   client_id=f"shutong.worker.{instance}"),
             kafka.reader_config(auto_offset_reset="earliest"), names, self.transaction.positions, self._handover,
             Chunking(names, self.transaction.sizes), lambda: self.transaction.view, self._settle,

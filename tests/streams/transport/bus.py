@@ -52,7 +52,6 @@ class Bus:
         self.workers: dict[int, subprocess.Popen[bytes]] = {}
         self._said_before: dict[int, int] = {}
         self._writer: ControlWriter | None = None
-        self._lanes = lanes
         self.plan = self.write(plan or city(subscriptions=FOUR), new=new)
         first = min(item.output_schema for item in self.plan.subscriptions.values())
         self.codec = EventCodec(self.plan.schemas[first].text, first)
@@ -61,7 +60,7 @@ class Bus:
         """Put a plan in force."""
         self._writer = self._writer or ControlWriter(self.admin)
         tables = (plan.departments, plan.nodes, plan.schemas, plan.datasets, plan.subscriptions)
-        lanes = {lane: LaneState(partitions=self._lanes[lane], new=new) for lane in plan.lanes}
+        lanes = {lane: LaneState(partitions=state.partitions, new=new) for lane, state in plan.lanes.items()}
         return self._writer.write([item for table in tables for item in table.values()], lanes=lanes)
 
     def environment(self, **more: str) -> dict[str, str]:

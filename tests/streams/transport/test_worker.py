@@ -12,9 +12,10 @@ from schemas.envelope import kafka_key
 from schemas.status import WorkerStatus
 from streams.transport.exits import BROKEN, CLEAN, FENCED, HALTED, STUCK
 from tests.streams.transport.bus import CLEAN as CLEAN_LANE
-from tests.streams.transport.bus import FOUR, RAW, Bus, person
+from tests.streams.transport.bus import FOUR, LANES, RAW, Bus, person
 from tests.streams.world import RESIDENT, VILLAGE, VILLAGE_CODEC, city, key_of, resident, value
 from trial.kafka import LocalKafka
+from wire.admin import Provisioner
 from wire.publisher import Publisher, TransactionalPublisher
 
 pytestmark = pytest.mark.kafka
@@ -57,9 +58,9 @@ def test_the_report_has_what_a_page_wants_to_know(bus: Bus) -> None:
     assert 20 << 20 < status.rss < 300 << 20
 
 
-def reported(bus: Bus, right: Callable[[WorkerStatus], bool]) -> WorkerStatus:
+def reported(bus: Bus, right: Callable[[WorkerStatus], bool], patience: float = 20) -> WorkerStatus:
     """The first report that says so; each comes seconds after the last."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + patience
     while True:
         status = bus.statuses().get("h-1")
         if status is not None and right(status):
@@ -192,5 +193,26 @@ def test_a_worker_that_starts_before_kafka_goes_on_once_it_appears(tmp_path: Pat
         with LocalKafka(home, port=port, die_with_parent=True):
             assert len(bus.inbox(10, patience=40)) == 10
             assert bus.end(1) == CLEAN
+    finally:
+        bus.stop()
+
+
+def test_a_lane_that_kafka_tells_of_late_is_read_too(kafka: LocalKafka, prefix: str, tmp_path: Path) -> None:
+    """Brokers learn of a topic one after another: who is asked may not know it yet when a worker subscribes."""
+    whole = city(subscriptions=FOUR)
+    civil = {lane: count for lane, count in LANES.items() if lane.endswith(".civil")}
+    bus = Bus(kafka, prefix, tmp_path, plan=whole, lanes={lane: LANES[lane] for lane in LANES.keys() - civil.keys()})
+    try:
+        bus.start(1)
+        bus.publish(range(100))
+        assert len(bus.inbox(100)) == 100
+        Provisioner(bus.admin).ensure_lanes(civil)
+        row = standard_dataset("village").examples[0]
+        with Publisher(bus.admin) as publisher:
+            publisher.send("raw.civil", kafka_key(VILLAGE, row["code"]),
+                           value("c", row, stream="civil.register", seq=1, codec=VILLAGE_CODEC))
+        reported(bus, lambda status: "cleaned" in status.stages and status.stages["cleaned"].total == 101, patience=60)
+        assert bus.count("clean.civil") == 1
+        assert bus.end(1) == CLEAN
     finally:
         bus.stop()

@@ -98,13 +98,14 @@ class Traffic:
         began = time.monotonic()
         for share, phase, middle_here in _schedule(min(max(self.sizes.total / _WHOLE, _SHORTEST), 1.0)):
             if stop.is_set():
-                break
+                return
             self.phase = phase
             self.step(share, rude)
             if middle_here and middle is not None:
                 middle()
             began += _TICK
-            stop.wait(max(0.0, began - time.monotonic()))
+            if stop.wait(max(0.0, began - time.monotonic())):
+                return
         self.finish(rude)
         self.phase = "quiet"
 

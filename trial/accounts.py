@@ -22,7 +22,7 @@ class Accounts:
     """Asks until the ledger agrees, or until it has had time enough; then what differs is a problem."""
 
     def __init__(self, client: LedgerClient, began: float, rest: Callable[[float], None]) -> None:
-        """`began`: when this city began; its days are asked for. `rest` waits, or raises when it is all over."""
+        """`began`: when the city began; all its days are asked for. `rest` waits, or raises when it is all over."""
         self._client = client
         self._first = dt.datetime.fromtimestamp(began, _SHANGHAI).date()
         self._rest = rest

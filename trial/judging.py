@@ -1,7 +1,6 @@
 """The end of a rehearsal: the oracle over every lane, tables and acknowledged sends beside it, the ledger asked for its sums."""
 
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
@@ -39,10 +38,10 @@ class Judging:
         self._plan = plan
         self._told = told
         self._stop = stop
-        self._began = time.time()
         #: what `judge` waits for now
         self.waiting_for: Text | None = None
         self._ledger = LedgerClient(city.bus.addresses["ledger"])
+        self._accounts = Accounts(self._ledger, city.began, self._rest)
 
     def is_recorded(self, ends: Mapping[Place, int]) -> bool:
         """Whether the ledger has every tally below these ends."""
@@ -61,7 +60,7 @@ class Judging:
         check_sources(self._city.postgres, self._plan, verdict)
         check_sinks(self._city.postgres, verdict)
         _check_dirt(traffic, verdict)
-        balanced = Accounts(self._ledger, self._began, self._rest).check(verdict)
+        balanced = self._accounts.check(verdict)
         return report_of(verdict, balanced, latencies), verdict.examples
 
     def close(self) -> None:

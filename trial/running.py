@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -35,6 +36,8 @@ class RunningCity:
 
     def __init__(self, home: Path, told: Told) -> None:
         self.home = home.resolve()
+        #: when this city began, in seconds: no record of it is older
+        self.began = time.time()
         self._told = told
         self.postgres = LocalPostgres(self.home / "postgres")
         self._bus: LocalBus | None = None

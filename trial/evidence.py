@@ -1,20 +1,24 @@
 """The evidence beside the lanes: source tables against raw, acknowledged sends, sink tables, the ledger's own answers."""
 
 import datetime as dt
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from schemas.codec import bus_schema
 from schemas.control import Plan
+from schemas.names import TALLIES
 from trial.city.postgres import LocalPostgres
 from trial.city.registers import read_table
 from trial.oracle import Record, Verdict
+from trial.oracle.books import told_by
 from trial.oracle.tables import SourceState
 from trial.publisher import send_digest
-from wire.reading import read_all
+from wire.reading import read_all, read_with_headers
 from wire.settings import KafkaSettings
 
-__all__ = ["SINKS", "SOURCES", "Evidence", "check_sinks", "check_sources", "plan_as_json"]
+__all__ = ["SINKS", "SOURCES", "Evidence", "check_sinks", "check_sources", "check_tallies", "plan_as_json", "tallies_of"]
 
 #: stream -> database and table it reads
 SOURCES = {"civil.register": ("civil", "village"), "health.population": ("health", "resident")}
@@ -35,13 +39,13 @@ class Evidence:
     def records(self, lane: str) -> Iterator[Record]:
         """Every record of a lane, committed, to its end."""
         watched = self._acknowledged if lane.startswith("raw.") else None
-        for record in read_all(self._settings, [lane]):
+        for record, headers in read_with_headers(self._settings, [lane]):
             self.read += 1
             if watched is not None:
                 digest = send_digest(record.key, record.value)
                 if digest in watched:
                     self._met[digest] += 1
-            yield Record._make(record)
+            yield Record(*record, headers)
 
     def check_sends(self, verdict: Verdict) -> None:
         """Each acknowledged send is on raw once."""
@@ -49,6 +53,16 @@ class Evidence:
             if self._met[digest] != count:
                 kind = "lost" if self._met[digest] < count else "duplicated"
                 verdict.problems.add(kind, "an acknowledged send on raw", abs(self._met[digest] - count))
+
+
+def tallies_of(settings: KafkaSettings) -> Iterator[Record]:
+    """The lane of the tallies, to its end."""
+    return (Record(*record) for record in read_all(settings, [TALLIES]))
+
+
+def check_tallies(records: Iterable[Record], verdict: Verdict) -> None:
+    """The tallies of the bus, as they stand on their lane, are the oracle's own count: to the second, division and byte."""
+    verdict.books.compare(told_by(json.loads(bus_schema("tallies")), records), verdict.problems, "second")
 
 
 def check_sources(server: LocalPostgres, plan: Plan, verdict: Verdict) -> None:
@@ -70,7 +84,7 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
     """The control objects as the oracle wants them: plain JSON values."""
     objects = {name: [item.model_dump(mode="json") for item in getattr(plan, name).values()]
                for name in ("nodes", "departments", "datasets", "schemas", "subscriptions")}
-    return {**objects, "lanes": {lane: state.model_dump(mode="json") for lane, state in plan.lanes.items()}}
+    return {**objects, "version": plan.version, "lanes": {lane: state.model_dump(mode="json") for lane, state in plan.lanes.items()}}
 
 
 def _keyed(rows: Iterable[Mapping[str, Any]], dataset: str, key: tuple[str, ...]) -> Iterator[tuple[bytes, dict[str, Any]]]:

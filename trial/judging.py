@@ -12,7 +12,7 @@ from schemas.control import Plan
 from schemas.errors import RetryError
 from schemas.text import Text
 from trial.accounts import Accounts
-from trial.evidence import check_sinks, check_sources, plan_as_json
+from trial.evidence import check_sinks, check_sources, check_tallies, plan_as_json, tallies_of
 from trial.kafka.jars import VERSION as KAFKA
 from trial.oracle import HOPS, Verdict
 from trial.probe import quantile
@@ -57,6 +57,7 @@ class Judging:
         self._told("oracle", Text(f"核对了 {read:,} 条；比对部门的表与账本",
                                   f"{read:,} records judged; now the departments' tables and the ledger"))
         self.waiting_for = Text("部门的表与账本", "the departments' tables and the ledger")
+        check_tallies(tallies_of(self._city.settings()), verdict)
         check_sources(self._city.postgres, self._plan, verdict)
         check_sinks(self._city.postgres, verdict)
         _check_dirt(traffic, verdict)
@@ -93,7 +94,7 @@ def report_of(verdict: Verdict, balanced: bool, latencies: list[int]) -> Report:
     books = verdict.books
     return Report(
         published=books.total("arrived"), cleaned=books.total("cleaned"), fixed=books.fixed,
-        quarantined=books.total("quarantined"), duplicates=books.total("duplicate"), held_back=books.total("held_back"),
+        quarantined=books.by_subscriber("quarantined").get("", 0), duplicates=books.total("duplicate"), held_back=books.total("held_back"),
         delivered=books.by_subscriber("delivered"), returned_up=books.total("returned_up"),
         lost=verdict.lost, duplicated=verdict.duplicated, out_of_order=verdict.out_of_order,
         wrong_content=verdict.wrong_content, books_balanced=balanced, ledger_equals_count=verdict.ledger_equals_count,

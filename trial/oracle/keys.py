@@ -23,9 +23,10 @@ def parses(dataset: Dataset, key: bytes) -> bool:
         if len(dataset.key) == 1:
             return True
         values = json.loads(rest)
-        return isinstance(values, list) and len(values) == len(dataset.key) and rest == _text(values)
-    except (ValueError, TypeError):
+    except (ValueError, RecursionError):
         return False
+    return (isinstance(values, list) and len(values) == len(dataset.key) and all(isinstance(value, str) for value in values)
+            and rest == _text(values))
 
 
 def _text(values: list[str]) -> str:

@@ -67,7 +67,8 @@ def distrust(event: Scanned, source: Source, key: bytes | None, provider: str, s
         return "row_missing"
     if key is None:
         return "key_mismatch"
-    right = source.parses_key(key) if row is None else source.record_key(row) == key
+    # No record has an empty key: that one is the markers'.
+    right = source.parses_key(key) if row is None else source.record_key(row) == key != source.marker
     return "" if right else "key_mismatch"
 
 

@@ -233,9 +233,14 @@ def _rude(writing: Writing) -> None:
     writing.event(CLINIC, "c", {**unclean._asdict(), "updated_at": NOW}, epoch=3, seq=4)
 
 
-def handle(world: World) -> None:
+def compiled() -> WorkingPlan:
+    """The plan as a worker has it."""
+    return working_plan(PLAN, SECRET, [UNKNOWN])
+
+
+def handle(world: World, plan: WorkingPlan | None = None) -> None:
     """clean and route over everything, with the bus's own functions."""
-    plan = working_plan(PLAN, SECRET, [UNKNOWN])
+    plan = plan or compiled()
     for stage, lanes in (("raw", ("raw.civil", "raw.health")), ("clean", ("clean.civil", "clean.health"))):
         _stage(world, plan, stage, lanes)
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from trial.oracle.avro import Codec, UnknownSchema, Unreadable
 from trial.oracle.keys import key_of, parses
-from trial.oracle.letters import TOO_LARGE, Letter, about
+from trial.oracle.letters import TOO_LARGE, Letter, about, brief
 from trial.oracle.plan import ROOM, Dataset, Plan
 from trial.oracle.records import Record, digest, fingerprint, is_marker
 from trial.oracle.rules import Finding, RowRules
@@ -129,11 +129,12 @@ class _Clerk:
             return self._rejected(record, findings, dataset, event, event["row"])
         before = self._before(dataset, event["before"], record)
         value = self._stamped(record, dataset, event, row, before)
-        if len(value) + len(record.key or b"") > ROOM["clean"]:
+        told = _told(findings)
+        if len(value) + len(record.key or b"") + len(told) > ROOM["clean"]:
             return self._rejected(record, TOO_LARGE, dataset, event, row)
         shown = row if row is not None else before
         return self._fate(record, "cleaned", dataset, {**event, "before": before}, shown)._replace(
-            fixed=any(finding.severity == "fix" for finding in findings), told=_told(findings),
+            fixed=any(finding.severity == "fix" for finding in findings), told=digest(told) if told else b"",
             mark=fingerprint(record.timestamp, record.key, value))
 
     def _stamped(self, record: Record, dataset: Dataset, event: Mapping[str, Any], row: Any, before: Any) -> bytes:
@@ -182,12 +183,10 @@ def _key_problem(dataset: Dataset, key: bytes, op: str, row: Any, before: Any) -
 
 
 def _told(findings: tuple[Finding, ...]) -> bytes:
-    """The digest of the findings that travel with an event; empty where there are none."""
-    if not findings:
-        return b""
-    told = [{"field": one.field, "reason": one.reason, "severity": one.severity, "before": one.before, "after": one.after}
-            for one in findings]
-    return digest(json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode())
+    """The findings as they travel with an event; nothing where there are none."""
+    told = [{"field": field, "reason": reason, "severity": severity, "before": before, "after": after}
+            for field, reason, severity, before, after in brief(findings)]
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode() if told else b""
 
 
 def _size(record: Record) -> int:

@@ -22,6 +22,16 @@ def about(why: str) -> tuple[Finding, ...]:
     return (Finding("", why, "reject", "", ""),)
 
 
+def brief(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """What is told of findings where room is scarce: the first of them, long names cut, long values left out."""
+    def short(text: str) -> str:
+        return text if len(text) <= _LONG else ""
+
+    return tuple(Finding(one.field[:_LONG], one.reason, one.severity, short(one.before), short(one.after)) for one in findings[:_MOST])
+
+
+#: Characters of a text, and findings, that are told even then.
+_LONG, _MOST = 200, 500
 TOO_LARGE = about("too_large")
 
 

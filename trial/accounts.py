@@ -53,9 +53,16 @@ class Accounts:
             problems.add("ledger", str(error.problem))
             return problems, False
         # An hour in which a subscription began is only `partial` to the ledger; here it began before the first record.
-        differences = [row.difference for row in books.datasets]
-        differences += [row.difference for row in books.raw] + [row.difference for row in books.subscriptions]
-        return problems, books.balanced and books.settled and bool(differences) and not any(differences)
+        rows = [(row.provider, row.hour, row.difference) for row in books.raw]
+        rows += [(row.dataset, row.hour, row.difference) for row in books.datasets]
+        rows += [(row.subscription, row.hour, row.difference) for row in books.subscriptions]
+        for name, hour, difference in rows:
+            if difference:
+                problems.add("books", f"{name} in the hour {hour}: a difference of {difference:+,}")
+        if not (rows and books.balanced and books.settled):
+            problems.add("books", "nothing was ever booked" if not rows else
+                         "not settled" if books.balanced else f"not balanced; tallies in the table twice: {books.integrity.doubled}")
+        return problems, not problems.counts["books"]
 
     def _sums(self, width: Literal["day", "minute"]) -> Iterator[Told]:
         """By minute the ledger knows records alone."""

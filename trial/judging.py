@@ -4,6 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
 
@@ -12,7 +13,9 @@ from schemas.control import Plan
 from schemas.errors import RetryError
 from schemas.text import Text
 from trial.accounts import Accounts
+from trial.city.registers import read_table
 from trial.evidence import check_sinks, check_sources, check_tallies, plan_as_json, tallies_of
+from trial.expectations import check_registers, check_said, check_total
 from trial.kafka.jars import VERSION as KAFKA
 from trial.oracle import HOPS, Verdict
 from trial.probe import quantile
@@ -26,8 +29,6 @@ from wire.reading import Place
 __all__ = ["Judging", "report_of"]
 
 Told = Callable[[str, Text], None]
-#: The stream whose every row and every spoiled row the traffic knows by number.
-_COUNTED_STREAM = "health.population"
 
 
 class Judging:
@@ -58,9 +59,12 @@ class Judging:
                                   f"{read:,} records judged; now the departments' tables and the ledger"))
         self.waiting_for = Text("部门的表与账本", "the departments' tables and the ledger")
         check_tallies(tallies_of(self._city.settings()), verdict)
-        check_sources(self._city.postgres, self._plan, verdict)
-        check_sinks(self._city.postgres, verdict)
-        _check_dirt(traffic, verdict)
+        tables = partial(read_table, self._city.postgres)
+        check_sources(tables, self._plan, verdict)
+        check_sinks(tables, verdict)
+        check_registers(traffic.expected(), verdict)
+        check_said(rude.said, verdict)
+        check_total(traffic.expected(), rude.said, verdict)
         balanced = self._accounts.check(verdict)
         return report_of(verdict, balanced, latencies), verdict.examples
 
@@ -70,7 +74,7 @@ class Judging:
 
     def _witnessed(self, acknowledged: Counter[bytes]) -> tuple[Verdict, int]:
         """Both hops, at the same time; and how many records were read for it."""
-        plan, secret = plan_as_json(self._plan), self._city.mask_secret()
+        plan, secret = plan_as_json(self._city.plan()), self._city.mask_secret()
         verdict, read = Verdict(), 0
         with ExitStack() as open_:
             witnesses = []
@@ -100,16 +104,6 @@ def report_of(verdict: Verdict, balanced: bool, latencies: list[int]) -> Report:
         wrong_content=verdict.wrong_content, books_balanced=balanced, ledger_equals_count=verdict.ledger_equals_count,
         peak={"second": books.peak(1), "minute": books.peak(60)},
         latency_ms={"p50": quantile(latencies, 0.5), "p99": quantile(latencies, 0.99)}, versions=_versions())
-
-
-def _check_dirt(traffic: Traffic, verdict: Verdict) -> None:
-    """The departments know how many changes they made and how many of their rows they spoiled: so many, no more, no fewer."""
-    for what, expected in traffic.expected().items():
-        found = verdict.streams[_COUNTED_STREAM, what]
-        if found != expected:
-            kind = "lost" if found < expected else "duplicated"
-            verdict.problems.add(kind, f"{_COUNTED_STREAM}: {found} {what} where its department knows of {expected}",
-                                 abs(found - expected))
 
 
 def _versions() -> dict[str, str]:

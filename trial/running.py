@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 from console.machine import LocalBus
 from governance.apply import password_file
 from schemas.control import Plan
-from schemas.errors import HaltError
+from schemas.errors import HaltError, RetryError
 from schemas.text import Text
 from trial.city.home import connect_environment, mend_departments, start_departments
 from trial.city.luan import DIRECTORY
@@ -26,6 +27,7 @@ from wire.settings import KafkaSettings
 
 __all__ = ["RunningCity"]
 
+T = TypeVar("T")
 Told = Callable[[str, Text], None]
 #: The file that says whose directory it is, and that is locked while a city lives there.
 _MARK = "trial-city"
@@ -65,6 +67,10 @@ class RunningCity:
     def apply(self) -> Plan:
         """What the city's directory declares, brought to the bus; the plan in force."""
         self.bus.apply(DIRECTORY)
+        return self.plan()
+
+    def plan(self) -> Plan:
+        """The plan in force."""
         with ControlReader(self.bus.admin) as reader:
             return reader.load()
 
@@ -81,11 +87,19 @@ class RunningCity:
         """The secret of masked keys and fields: the oracle gets it too."""
         return read_secret(self.bus.hmac_secret).get_secret_value().encode()
 
-    def kill_worker(self) -> int:
-        """kill -9 of one worker; its process id."""
-        name = next(name for name in self.bus.supervisor.states() if name.startswith("worker"))
-        pid = self.bus.supervisor.states()[name][0] or 0
-        self.bus.supervisor.signal(name, signal.SIGKILL)
+    def kill_worker(self, patience: float = 30.0) -> int:
+        """kill -9 of one worker that runs, waited for if need be; its process id, once it is dead."""
+        supervisor = self.bus.supervisor
+        running = _soon(lambda: next(((name, pid) for name, (pid, _) in supervisor.states().items()
+                                      if name.startswith("worker") and pid), None), patience)
+        if running is None:
+            raise RetryError(Text("没有运行中的工作进程可以强杀", "no worker runs that could be killed"),
+                             advice=Text("查看 logs 目录中的日志", "read the logs in the logs directory"))
+        name, pid = running
+        supervisor.signal(name, signal.SIGKILL)
+        if not _soon(lambda: supervisor.states()[name][0] != pid, patience):
+            raise RetryError(Text(f"工作进程 {pid} 没有被强杀", f"worker {pid} was not killed"),
+                             advice=Text("查看 logs 目录中的日志", "read the logs in the logs directory"))
         return pid
 
     def kill_kafka(self) -> None:
@@ -134,6 +148,14 @@ class RunningCity:
                 shutil.rmtree(path, ignore_errors=True)
             elif path != mark:
                 path.unlink()
+
+
+def _soon(found: Callable[[], T], patience: float) -> T:
+    """What is found within so many seconds; else what was found last."""
+    deadline = time.monotonic() + patience
+    while not (what := found()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return what
 
 
 def _free_port() -> int:

@@ -87,7 +87,11 @@ class World:
 
     def told(self) -> Iterator[Told]:
         """What these tallies tell, as the bus writes them."""
-        return told_by(json.loads(bus_schema("tallies")), [Record("bus.tallies", 0, 0, NOW, None, encode_tallies("w", 0, self.tallies))])
+        return told_by(json.loads(bus_schema("tallies")), self.tally_lane())
+
+    def tally_lane(self) -> list[Record]:
+        """The tallies on their lane."""
+        return [Record("bus.tallies", 0, 0, NOW, None, encode_tallies("w", 0, self.tallies))]
 
     def ledger(self, moment: str) -> list[Told]:
         """The sums a ledger of these tallies tells of one day, or of each minute."""

@@ -1,10 +1,12 @@
 """The home of a running city: emptied only if it is a city's, and only while nobody lives there."""
 
+import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from schemas.errors import HaltError
+from schemas.errors import HaltError, RetryError
 from trial.running import RunningCity
 
 
@@ -19,6 +21,41 @@ def test_a_directory_that_is_no_city_is_left_as_it_is(tmp_path: Path) -> None:
         one.start_departments()
     one.stop()
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+class Workers:
+    """A supervisor whose worker is between two starts at first."""
+
+    def __init__(self, pids: list[int | None], dies: bool = True) -> None:
+        self.pids, self.dies, self.killed = pids, dies, list[str]()
+
+    def states(self) -> dict[str, tuple[int | None, int]]:
+        pid = self.pids.pop(0) if len(self.pids) > 1 else self.pids[0]
+        return {"ledger": (7, 0), "worker-1": (pid, 0)}
+
+    def signal(self, name: str, what: signal.Signals) -> None:
+        assert what == signal.SIGKILL
+        self.killed.append(name)
+        if self.dies:
+            self.pids = [None]
+
+
+def with_workers(home: Path, workers: Workers) -> RunningCity:
+    one = city(home)
+    one._bus = SimpleNamespace(supervisor=workers)  # type: ignore[assignment]
+    return one
+
+
+def test_a_worker_that_runs_is_killed_and_no_other(tmp_path: Path) -> None:
+    workers = Workers([None, None, 41])
+    assert with_workers(tmp_path, workers).kill_worker() == 41
+    assert workers.killed == ["worker-1"]
+
+
+@pytest.mark.parametrize(("workers", "said"), [(Workers([None]), "没有运行中的工作进程"), (Workers([41], dies=False), "没有被强杀")])
+def test_a_kill_that_was_none_is_not_announced(tmp_path: Path, workers: Workers, said: str) -> None:
+    with pytest.raises(RetryError, match=said):
+        with_workers(tmp_path, workers).kill_worker(0.1)
 
 
 def test_a_city_that_runs_is_not_emptied_by_another_and_its_home_is_free_when_it_stops(tmp_path: Path) -> None:

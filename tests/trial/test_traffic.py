@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from trial import traffic as module
-from trial.traffic import Sizes, Traffic
+from trial.traffic import Sizes, Traffic, _schedule
 
 
 class Table:
@@ -62,3 +62,44 @@ def test_a_live_phase_that_is_stopped_within_a_tick_ends_with_it(tables: dict[st
     traffic.run(None, stop)
     assert 0 < traffic.done["inserts"] < traffic.sizes.inserts // 10
     assert traffic.done["village changes"] == 0
+
+
+def test_who_was_deleted_is_registered_anew_and_who_moved_away_comes_back(tables: dict[str, Table]) -> None:
+    traffic = traffic_of(20_000)
+    traffic.finish(None)
+    rows = tables["health"].rows
+    gone, away = set(traffic._deleted), list(traffic._moved)
+    assert len(gone) == traffic.sizes.deletes
+    assert not gone & rows.keys()
+    assert {rows[key]["status"] for key in away} == {"moved"}
+    before = traffic.live()["health.population"]
+    traffic.come_back()
+    assert len(gone & rows.keys()) == 20
+    assert [rows[key]["status"] for key in away].count("registered") == 20
+    assert traffic.live()["health.population"] == before + 40
+
+
+def test_every_change_is_expected_in_its_register(tables: dict[str, Table]) -> None:
+    traffic = traffic_of(5_000)
+    traffic.finish(None)
+    traffic.come_back()
+    sizes, expected = traffic.sizes, traffic.expected()
+    assert expected["civil.register"] == {"published": sizes.villages + 24, "fixed": 20, "duplicate": 0, "quarantined": 0}
+    assert expected["health.population"]["published"] == sizes.total - sizes.villages + 40
+    assert traffic.live() == {"civil.register": 24, "health.population": sizes.inserts + sizes.updates + sizes.deletes + 40}
+
+
+@pytest.mark.parametrize("events", [1000, 5000, 60_000, 200_000])
+def test_the_burst_is_tenfold_and_everything_is_done_in_the_end(events: int) -> None:
+    ticks = list(_schedule(min(max(Sizes.of(events).total / 60_000, 0.4), 1.0)))
+    shares = [share for share, _, _ in ticks]
+    steps = {phase: {round(after - before, 9) for (before, (after, name, _)) in zip([0.0, *shares], ticks, strict=False) if name == phase}
+             for phase in ("live", "burst")}
+    (steady,), (burst,) = steps["live"], steps["burst"]
+    assert burst == pytest.approx(10 * steady, rel=1e-6)
+    assert shares == sorted(shares)
+    assert shares[-1] == pytest.approx(1.0)
+    names = [name for _, name, _ in ticks]
+    assert names == sorted(names[:names.index("burst")]) + ["burst"] * names.count("burst") + ["live"] * (names[::-1].index("burst"))
+    middle = [number for number, (_, _, here) in enumerate(ticks) if here]
+    assert middle == [names.index("burst") + names.count("burst") // 2]

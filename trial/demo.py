@@ -14,7 +14,7 @@ from types import FrameType
 from typing import TypeVar
 
 from schemas.control import Plan
-from schemas.errors import BusError, RetryError
+from schemas.errors import BusError, HaltError, RetryError
 from schemas.text import Text
 from trial.footprint import Footprint
 from trial.judging import Judging
@@ -63,7 +63,7 @@ class _Demo:
 
     def __init__(self, home: Path, sizes: Sizes, seed: int, view: View) -> None:
         self._sizes, self._seed, self._view = sizes, seed, view
-        self._city = RunningCity(home, view.say)
+        self._city = RunningCity(home, view.say, records=sizes.villages + sizes.snapshot + sizes.inserts)
         self._stop = threading.Event()
         self._open = ExitStack()
         self._footprint = Footprint()
@@ -174,6 +174,8 @@ class _Demo:
 
     def _breathe(self) -> None:
         self._view.refresh()
+        if self._city.halted is not None:
+            raise HaltError(self._city.halted, advice=Text("排除原因后重新演练", "remove the cause and begin again"))
         time.sleep(0.25)
 
 

@@ -17,6 +17,8 @@ from governance.apply import password_file
 from schemas.control import Plan
 from schemas.errors import HaltError, RetryError
 from schemas.text import Text
+from streams.memory import DEFAULT_LIMIT
+from streams.transport.exits import HALTED, MEANING
 from trial.city.home import connect_environment, mend_departments, start_departments
 from trial.city.luan import DIRECTORY
 from trial.city.postgres import LocalPostgres
@@ -33,11 +35,30 @@ Told = Callable[[str, Text], None]
 _MARK = "trial-city"
 
 
+#: What a worker may need for one remembered record: one of two may have to remember all.
+_ROW = 256
+
+
+class _Bus(LocalBus):
+    """A bus whose workers have room to remember a whole city."""
+
+    room = DEFAULT_LIMIT
+
+    def environment(self, role: str) -> dict[str, str]:
+        """A worker's memory limit besides."""
+        room = {"SHUTONG_MEMORY_LIMIT": str(self.room)} if role == "worker" else {}
+        return super().environment(role) | room
+
+
 class RunningCity:
     """Everything under `home`, which is emptied first: a rehearsal begins from nothing. `stop` may be called at any moment."""
 
-    def __init__(self, home: Path, told: Told) -> None:
+    def __init__(self, home: Path, told: Told, records: int = 0) -> None:
+        """`records`: so many rows will live here at once."""
         self.home = home.resolve()
+        self._room = max(DEFAULT_LIMIT, records * _ROW)
+        #: why a process ended that does not go on without a person
+        self.halted: Text | None = None
         #: when this city began, in seconds: no record of it is older
         self.began = time.time()
         self._told = told
@@ -57,8 +78,9 @@ class RunningCity:
         self._empty()
         self._told("postgresql", Text("正在启动部门的 PostgreSQL", "starting the departments' PostgreSQL"))
         start_departments(self.postgres)
-        self._bus = LocalBus(self.home, self._told, ledger=f"127.0.0.1:{_free_port()}", serve=f"127.0.0.1:{_free_port()}",
+        self._bus = _Bus(self.home, self._hear, ledger=f"127.0.0.1:{_free_port()}", serve=f"127.0.0.1:{_free_port()}",
                              workers=2, environment=connect_environment(self.postgres))
+        self._bus.room = self._room
 
     def start_kafka(self) -> None:
         """The broker, in this city's home."""
@@ -126,6 +148,14 @@ class RunningCity:
             if self._home_lock is not None:
                 os.close(self._home_lock)
                 self._home_lock = None
+
+    def _hear(self, name: str, what: Text) -> None:
+        """Pass on what the bus tells; of a process that needs a person, its last word too."""
+        self._told(name, what)
+        if MEANING[HALTED].en in what.en:
+            log = self.home / "logs" / f"{name}.log"
+            last = next((line for line in reversed(log.read_text(errors="replace").splitlines()) if line.strip()), "")
+            self.halted = Text(f"{name}：{last}", f"{name}: {last}")
 
     def _empty(self) -> None:
         """Take the home and clear it, if it is a trial city's and nobody's now."""

@@ -32,17 +32,17 @@ __all__ = ["run"]
 
 T = TypeVar("T")
 _FAILED, _INTERRUPTED = 1, 130
+_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LANES = ("raw.civil", "raw.health")
 
 
 def run(events: int = 200_000, home: Path = Path(".shutong/demo"), seed: int = 1) -> int:
     """Run the whole rehearsal; its exit code."""
     view = View(Sizes.of(events).total)
-    with view:
+    with view, _interruptible():
         demo = _Demo(Path(home), Sizes.of(events), seed, view)
         try:
-            with _interruptible():
-                report, problems = demo.run()
+            report, problems = demo.run()
         except (KeyboardInterrupt, Stopped):
             view.say("demo", Text("已中断，正在停止", "interrupted, stopping"))
             return _INTERRUPTED
@@ -187,22 +187,26 @@ def _snapshot_wait(wanted: int, arrived: int, settled: int) -> Text:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the demo as Ctrl-C does."""
+    """SIGTERM and SIGHUP end the demo as Ctrl-C does. From the first of them on all are ignored: it is ending already."""
     def interrupt(number: int, frame: FrameType | None) -> None:
+        for other in _ENDINGS:
+            signal.signal(other, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
+    with _heard(interrupt):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager
 def _deaf() -> Iterator[None]:
-    """While everything is being stopped a second Ctrl-C changes nothing."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    """While everything is being stopped Ctrl-C changes nothing."""
+    with _heard(signal.SIG_IGN):
+        yield
+
+
+@contextmanager
+def _heard(how: "Callable[[int, FrameType | None], None] | signal.Handlers") -> Iterator[None]:
+    before = {number: signal.signal(number, how) for number in _ENDINGS}
     try:
         yield
     finally:

@@ -135,7 +135,8 @@ class RudePublisher:
     # ---- bytes that are no event
 
     def _noise(self) -> None:
-        self._send(b"noise", self._random.randbytes(64))
+        """Never with a first byte of 0, behind which four more would be a schema id."""
+        self._send(b"noise", bytes((self._random.randrange(1, 256),)) + self._random.randbytes(63))
 
     def _torn(self) -> None:
         value = self._encoded(self._row())

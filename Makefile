@@ -42,10 +42,11 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# After a change of pyproject.toml: the lock again, pins and hashes without any address.
+# After a change of pyproject.toml: the locks again, pins and hashes without any address; the image's holds the same pins.
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 lock:
-	uv pip compile --quiet --universal --python-version 3.11 --extra local --extra test --generate-hashes \
-		--no-emit-index-url --no-annotate --no-header pyproject.toml build-requirements.in -o requirements.lock
+	$(COMPILE) --extra local --extra test pyproject.toml build-requirements.in -o requirements.lock
+	$(COMPILE) --constraint requirements.lock pyproject.toml build-requirements.in -o deploy/requirements.lock
 
 clean:
 	rm -rf $(VENV) .shutong

@@ -17,11 +17,12 @@ from schemas.text import Text
 from wire.reading import LaneReader, Record
 from wire.settings import KafkaSettings
 
-__all__ = ["SinkRunner"]
+__all__ = ["Lag", "SinkRunner"]
 
 _BATCH = 2000
 #: Positions behind other datasets' records are stored this often, so that a restart need not read them again.
 _IDLE_SECONDS = 5.0
+_ASK_SECONDS = 5.0
 
 
 class SinkRunner:
@@ -42,7 +43,7 @@ class SinkRunner:
             stored = dict(sink.open())
             with LaneReader(self._settings, [self._task.lane], stored) as reader:
                 self._board.set(state="running", next_try=0, remarks=(), phase="live")
-                written = time.monotonic()
+                written, lag = time.monotonic(), Lag(reader)
                 while not self._stop.is_set():
                     batch = reader.batch(0.5, _BATCH)
                     changes = [change for record in batch if (change := self._delivered(record)) is not None]
@@ -51,7 +52,7 @@ class SinkRunner:
                         sink.write(changes, moved)
                         stored, written = moved, time.monotonic()
                         self._board.count(len(changes))
-                    self._board.set(lag_seconds=_lag(batch))
+                    self._board.set(lag_seconds=lag.seconds(batch))
         finally:
             sink.close()
 
@@ -86,5 +87,28 @@ class SinkRunner:
         return Delivered(record.key, None if event.meta.op == "d" else event.row)
 
 
-def _lag(batch: list[Record]) -> float:
-    return round(max(0.0, time.time() - batch[-1].timestamp / 1000), 1) if batch else 0.0
+class Lag:
+    """How far a sink is behind its lane: where the lane ends is asked now and then, and what is read measured against it.
+
+    Kafka that does not answer is a RetryError then. A reader alone would not know: to it nothing new has come.
+    """
+
+    def __init__(self, reader: LaneReader) -> None:
+        self._reader = reader
+        self._goal = reader.ends()
+        self._asked = time.monotonic()
+        #: What is not read yet arrived after this moment.
+        self._arrived = time.time()
+
+    def seconds(self, batch: list[Record]) -> float:
+        """After this batch; 0 when all that lay there was read."""
+        if batch:
+            self._arrived = batch[-1].timestamp / 1000
+        if time.monotonic() - self._asked >= _ASK_SECONDS:
+            ends = self._reader.ends()
+            self._asked = time.monotonic()
+            if self._reader.reached(self._goal):
+                self._goal, self._arrived = ends, time.time()
+        if self._reader.reached(self._goal):
+            return 0.0
+        return round(max(0.0, time.time() - self._arrived), 1)

@@ -20,7 +20,7 @@ from schemas.control import ConnectorInstance, Plan
 from schemas.errors import BusError, RetryError
 from wire.compacted import CompactedReader
 from wire.control import ControlReader
-from wire.publisher import Publisher
+from wire.publisher import NotAcknowledged, Publisher
 
 __all__ = ["ConnectProcess", "main", "run"]
 
@@ -99,8 +99,10 @@ class ConnectProcess:
         self._told = set(self._threads)
         try:
             publisher.flush(10)
+        except NotAcknowledged as error:
+            log.warning("%s: %s", CURSORS, error.why)
         except RetryError as error:
-            log.warning("%s", error)
+            log.warning("%s: %s", CURSORS, error)
 
 
 def run(settings: ConnectSettings, stop: threading.Event | None = None) -> int:

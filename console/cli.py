@@ -5,7 +5,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeGuard
 
 import typer
 from pydantic import ValidationError
@@ -20,6 +20,7 @@ from console.commands.trying import demo
 from console.output import print_error
 from schemas.errors import BusError, HaltError, RejectError
 from schemas.text import Text, set_language
+from wire.settings import KafkaSettings
 
 __all__ = ["app", "main"]
 
@@ -51,19 +52,35 @@ app.add_typer(ledger_app, name="ledger")
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit with its code. An error is printed with its advice, never as a traceback."""
     try:
-        app(args=list(arguments) if arguments is not None else None, prog_name="shutong")
+        app(args=_language_first(sys.argv[1:] if arguments is None else arguments), prog_name="shutong")
     except RejectError as error:
         print_error(error)
         sys.exit(USAGE if error.code in _ASKED_WRONGLY else FAILED)
     except BusError as error:
         print_error(error)
         sys.exit(FAILED)
-    except ValidationError as error:
-        print_error(_bad_settings(error))
-        sys.exit(FAILED)
     except Exception as error:
-        print_error(_unexpected(error))
+        print_error(_bad_settings(error) if _is_of_settings(error) else _unexpected(error))
         sys.exit(FAILED)
+
+
+def _language_first(words: Sequence[str]) -> list[str]:
+    """`--lang` belongs to the whole program and may stand behind the command, like `-o`."""
+    first, others, rest = list[str](), list[str](), iter(words)
+    for word in rest:
+        if word == "--lang" and (language := next(rest, None)) is not None:
+            first += [word, language]
+        elif word.startswith("--lang="):
+            first.append(word)
+        else:
+            others += [word, *(rest if word == "--" else ())]
+    return first + others
+
+
+def _is_of_settings(error: Exception) -> TypeGuard[ValidationError]:
+    """Whether the environment is wrong, not something that was read: a refusal carries the name of its model."""
+    kinds: list[type[KafkaSettings]] = [KafkaSettings, *KafkaSettings.__subclasses__()]
+    return isinstance(error, ValidationError) and error.title in {kind.__name__ for kind in kinds}
 
 
 def _unexpected(error: Exception) -> HaltError:

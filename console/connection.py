@@ -12,7 +12,7 @@ from schemas.errors import HaltError
 from schemas.text import Text
 from wire.settings import KafkaSettings
 
-__all__ = ["CONNECTION", "DEFAULT_HOME", "connect", "home_directory", "ledger_address", "remember"]
+__all__ = ["CONNECTION", "DEFAULT_HOME", "connect", "exactly", "home_directory", "ledger_address", "remember"]
 
 DEFAULT_HOME = ".shutong"
 CONNECTION = "connection.json"
@@ -34,7 +34,17 @@ def connect(home: Path) -> KafkaSettings:
                  f"no bus runs under {home}, and SHUTONG_BOOTSTRAP is not set"),
             advice=Text("执行 shutong up 启动本机总线，或设置 SHUTONG_BOOTSTRAP、SHUTONG_KAFKA_USER 和 SHUTONG_KAFKA_PASSWORD_FILE",
                         "run shutong up, or set SHUTONG_BOOTSTRAP, SHUTONG_KAFKA_USER and SHUTONG_KAFKA_PASSWORD_FILE"))
-    return KafkaSettings(**known["kafka"])
+    kafka = dict(known["kafka"])
+    if "kafka_password_file" not in kafka:
+        # The bus was given a password that stands in no file: this terminal must be given it too.
+        given = KafkaSettings()
+        kafka |= {"kafka_password": given.kafka_password, "kafka_password_file": given.kafka_password_file}
+    return exactly(**kafka)
+
+
+def exactly(**known: Any) -> KafkaSettings:
+    """Settings of just these and defaults: what the shell has set for another Kafka changes nothing."""
+    return KafkaSettings(**{name: field.default for name, field in KafkaSettings.model_fields.items()} | known)
 
 
 def ledger_address(home: Path) -> str:

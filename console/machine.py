@@ -16,14 +16,22 @@ from typing import Self
 
 from pydantic import SecretStr
 
-from console.connection import CONNECTION, remember
+from connectors.settings import ConnectSettings
+from console.connection import CONNECTION, exactly, remember
+from console.serve.settings import ServeSettings
 from console.supervisor import Program, Supervisor, python
-from governance.apply import Applied, apply, password_file, settle
+from governance.apply import Applied, apply, password_file
+from governance.city import read_city
+from governance.settling import settle
+from ledger.settings import LedgerSettings
 from schemas.errors import HaltError
 from schemas.text import Text
+from streams.settings import WorkerSettings
 from trial.kafka import ADMIN, LocalKafka, jars
+from wire.cluster import Cluster
+from wire.compacted import read_compacted
 from wire.probe import wait_for_kafka
-from wire.secret import write_secret
+from wire.secret import read_secret, write_secret
 from wire.settings import KafkaSettings
 
 __all__ = ["BUREAU_PROGRAMS", "LocalBus", "running_pid"]
@@ -34,6 +42,8 @@ Told = Callable[[str, Text], None]
 BUREAU_PROGRAMS = {"ledger": "ledger", "worker": "worker", "connect": "connect", "serve": "serve"}
 #: What a child process inherits of ours: enough to find files and speak a language, nothing secret.
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "SHUTONG_LANG", "PYTHONPATH", "TMPDIR")
+_SETTINGS: dict[str, type[KafkaSettings]] = {"ledger": LedgerSettings, "worker": WorkerSettings, "connect": ConnectSettings,
+                                             "serve": ServeSettings}
 _LOCK = "up.lock"
 
 
@@ -41,15 +51,18 @@ class LocalBus:
     """Owns the broker and the processes of one home. `start` in order, `stop` in reverse; both may be repeated."""
 
     def __init__(self, home: Path, told: Told, *, ledger: str = "127.0.0.1:8701", serve: str = "127.0.0.1:8700",
-                 workers: int = 2, environment: Mapping[str, str] | None = None) -> None:
-        """`environment` goes to `connect` alone: where the departments' databases are, and the files of their secrets."""
+                 workers: int = 2, environment: Mapping[str, str] | None = None, settings: Mapping[str, str] | None = None) -> None:
+        """`environment` goes to `connect` alone: where the departments' databases are, and how they let us in. Of `settings`,
+        the operator's environment, each process gets the ones its role knows; a rehearsal has none."""
         self.home = home.resolve()
         self.secrets = self.home / "secrets"
         self.addresses = {"ledger": ledger, "serve": serve}
         self._workers = workers
         self._connect_environment = dict(environment or {})
+        self._settings = dict(settings or {})
         self._told = told
-        self._kafka = None if os.environ.get("SHUTONG_BOOTSTRAP") else LocalKafka(self.home / "kafka", die_with_parent=True)
+        self._given = KafkaSettings() if os.environ.get("SHUTONG_BOOTSTRAP") else None
+        self._kafka = LocalKafka(self.home / "kafka", die_with_parent=True) if self._given is None else None
         self._lock: int | None = None
         self._fetching = False
         self.supervisor = Supervisor(self.home / "logs", told)
@@ -58,17 +71,16 @@ class LocalBus:
     def admin(self) -> KafkaSettings:
         """Settings of the administrator: for provisioning, and for the readers of a trial."""
         if self._kafka is None:
-            return KafkaSettings()
-        return KafkaSettings(bootstrap=self._kafka.bootstrap, kafka_user=ADMIN,
-                             kafka_password=SecretStr(self._kafka.password(ADMIN)))
+            assert self._given is not None
+            return self._given
+        return exactly(bootstrap=self._kafka.bootstrap, kafka_user=ADMIN, kafka_password=SecretStr(self._kafka.password(ADMIN)))
 
     @property
     def hmac_secret(self) -> Path:
-        """The file of the masking secret, made at the first start and kept as long as the home."""
-        path = self.secrets / "hmac.secret"
-        if not path.exists():
-            write_secret(path, SecretStr(secrets.token_hex(32)))
-        return path
+        """The file of the masking secret: drawn before Kafka's first start and kept as long as the home, or the one that
+        SHUTONG_SECRET_FILE names for a Kafka that is elsewhere."""
+        named = self._settings.get("SHUTONG_SECRET_FILE") if self._kafka is None else None
+        return Path(named).resolve() if named else self.secrets / "hmac.secret"
 
     def lend(self, environment: Mapping[str, str]) -> None:
         """What `connect` finds in its environment besides: known once the departments' databases run."""
@@ -88,23 +100,36 @@ class LocalBus:
         for name, address in self.addresses.items():
             _check_free(name, address)
 
-    def start_kafka(self) -> None:
-        """Take the home, start the broker (or wait for the one that is configured), leave word for other terminals."""
+    def start_kafka(self, *, unused: bool = False) -> None:
+        """Take the home, start the broker (or wait for the one that is configured), leave word for other terminals.
+
+        `unused`: a configured Kafka on which a bus lives already is refused."""
         self.take_home()
         if self._kafka is not None:
+            self._keep_secret(used=(self._kafka.home / "data").exists())
             jars.fetch(progress=self._fetched)
             self._told("kafka", Text("正在启动 Apache Kafka", "starting Apache Kafka"))
             self._kafka.start()
+            wait_for_kafka(self.admin)
         else:
             self._told("kafka", Text(f"等待 {self.admin.bootstrap} 应答", f"waiting for {self.admin.bootstrap} to answer"))
-        wait_for_kafka(self.admin)
+            wait_for_kafka(self.admin)
+            used = _has_plan(self.admin)
+            if unused and used:
+                raise _in_use(self.admin)
+            self._keep_secret(used)
         remember(self.home, self._client(ADMIN), self.addresses["ledger"], self.addresses["serve"])
         self._told("kafka", Text(f"在 {self.admin.bootstrap}", f"at {self.admin.bootstrap}"))
 
     def apply(self, city: Path) -> Applied:
-        """Bring the bus to what the city directory declares."""
+        """Bring the bus to what the city directory declares. Without databases lent, `connect` gets what its connectors name."""
         self._told("apply", Text(f"登记 {city.name}：通道、用户、权限、方案", f"applying {city.name}: lanes, users, rights, plan"))
-        return apply(self.admin, city, self.secrets)
+        applied = apply(self.admin, city, self.secrets)
+        if not self._connect_environment:
+            self._connect_environment = _named(city, self._settings)
+        if lost := [role for role in BUREAU_PROGRAMS.values() if role in applied.elsewhere]:
+            raise _lost(self.secrets, lost)
+        return applied
 
     def start_processes(self) -> None:
         """The recorder first, so that it sees the books fill; then workers, connectors and the page."""
@@ -116,7 +141,8 @@ class LocalBus:
                 self.supervisor.start(self.program(name, role, name))
 
     def program(self, name: str, role: str, *arguments: str) -> Program:
-        """A process of the bus as its role: its environment names files of secrets, never a secret."""
+        """A process of the bus as its role. The bus's own secrets reach it as files; one that the operator's environment gave,
+        and the departments' passwords, reach only the role that needs them."""
         own = self._connect_environment if role == "connect" else {}
         return Program(name, python("-m", "console", *arguments), self.environment(role) | own)
 
@@ -124,7 +150,7 @@ class LocalBus:
         """What a process of this role finds in its environment."""
         kafka = {f"SHUTONG_{key.upper()}": value for key, value in self._client(role).items()}
         inherited = {key: os.environ[key] for key in _INHERITED if key in os.environ}
-        return inherited | kafka | {
+        return inherited | self._known(role) | kafka | {
             "SHUTONG_HOME": str(self.home), "SHUTONG_SECRET_FILE": str(self.hmac_secret),
             "SHUTONG_LEDGER_ADDRESS": self.addresses["ledger"], "SHUTONG_SERVE_ADDRESS": self.addresses["serve"]}
 
@@ -138,7 +164,7 @@ class LocalBus:
 
     def settle(self) -> list[str]:
         """Clear `new` of lanes the workers have committed on; the lanes that are still new."""
-        return settle(self.admin)
+        return settle(self.admin, self.secrets)
 
     def end_processes(self) -> None:
         """Stop the processes, then the broker; the home stays ours."""
@@ -162,15 +188,40 @@ class LocalBus:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.stop()
 
+    def _known(self, role: str) -> dict[str, str]:
+        """The operator's settings of a role. How it reaches Kafka and with which secret it masks is ours to say."""
+        fields = _SETTINGS[role].model_fields.keys() - KafkaSettings.model_fields.keys() - {"secret", "secret_file"}
+        names = {f"SHUTONG_{field.upper()}" for field in fields}
+        return {name: value for name, value in self._settings.items() if name in names and value}
+
     def _client(self, role: str) -> dict[str, str]:
-        if self._kafka is None:
-            settings = KafkaSettings()
-            known = {"bootstrap": settings.bootstrap, "security": settings.security, "prefix": settings.prefix}
-            user = settings.kafka_user if role == ADMIN else settings.names.user(role)
+        """How a role reaches Kafka, as settings that hold no secret."""
+        if self._kafka is not None:
+            folder = self._kafka.home / "secrets" if role == ADMIN else self.secrets
+            return {"bootstrap": self._kafka.bootstrap, "kafka_user": role, "kafka_password_file": str(password_file(folder, role))}
+        given = self.admin
+        files = {"ca_file": given.ca_file}
+        if role == ADMIN:
+            user, files["kafka_password_file"] = given.kafka_user, given.kafka_password_file
         else:
-            known, user = {"bootstrap": self._kafka.bootstrap}, role
-        folder = self.home / "kafka" / "secrets" if role == ADMIN else self.secrets
-        return known | {"kafka_user": user, "kafka_password_file": str(password_file(folder, role))}
+            user, files["kafka_password_file"] = given.names.user(role), password_file(self.secrets, role)
+        return {"bootstrap": given.bootstrap, "security": given.security, "prefix": given.prefix, "kafka_user": user,
+                **{name: str(path.resolve()) for name, path in files.items() if path is not None}}
+
+    def _keep_secret(self, used: bool) -> None:
+        """Draw the masking secret of a new bus. That of one in use cannot be drawn again: no masked key would be the same."""
+        path = self.hmac_secret
+        if used and not path.exists():
+            raise HaltError(
+                Text(f"脱敏密钥 {path} 不见了，而总线已有数据：另取一个，所有脱敏后的键都会变，删除传不到，同一人会出现两次",
+                     f"the masking secret {path} is gone but the bus has data: with another one every masked key would change, "
+                     "deletes would reach nobody and persons appear twice"),
+                advice=Text("从备份恢复这个文件（权限 600）" + ("，或用 SHUTONG_SECRET_FILE 指出它" if self._kafka is None else ""),
+                            "put the file back from a backup (mode 600)"
+                            + (", or name it with SHUTONG_SECRET_FILE" if self._kafka is None else "")))
+        if not path.exists():
+            write_secret(path, SecretStr(secrets.token_hex(32)))
+        read_secret(path)
 
     def _fetched(self, done: int, total: int) -> None:
         """Tell of a first fetch now and then; a full cache is not worth a word."""
@@ -180,8 +231,9 @@ class LocalBus:
 
 
 def _lock(home: Path) -> int:
-    """The lock of a home, with our pid in it."""
-    home.mkdir(parents=True, exist_ok=True)
+    """The lock of a home, with our pid in it. What lies there is for its owner only."""
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (home / "logs").mkdir(mode=0o700, exist_ok=True)
     lock = os.open(home / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -203,8 +255,9 @@ def _lock(home: Path) -> int:
 def _check_free(name: str, address: str) -> None:
     """A HaltError when something else listens there: a child that cannot would only be restarted for ever."""
     host, _, port = address.rpartition(":")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        with socket.create_server((host.strip("[]"), int(port))):
+        with socket.create_server((host.strip("[]"), int(port)), family=family):
             return
     except (OSError, ValueError, OverflowError) as error:
         why = getattr(error, "strerror", None) or "host:port"
@@ -212,6 +265,34 @@ def _check_free(name: str, address: str) -> None:
         raise HaltError(Text(f"{name} 的地址 {address} 不能用（{why}）", f"the address {address} of {name} cannot be had ({why})"),
                         advice=Text(f"停止占用它的程序，或用 {variable} 换一个地址",
                                     f"stop the program that has it, or choose another with {variable}")) from None
+
+
+def _has_plan(settings: KafkaSettings) -> bool:
+    """Whether a bus lives on this Kafka, under this prefix."""
+    return bool(Cluster(settings).existing(["bus.plan"])) and bool(read_compacted(settings, "bus.plan"))
+
+
+def _in_use(settings: KafkaSettings) -> HaltError:
+    return HaltError(
+        Text(f"{settings.bootstrap} 上已有一个总线，演练不会写入它",
+             f"a bus lives at {settings.bootstrap}; a rehearsal does not write to it"),
+        advice=Text("去掉环境变量 SHUTONG_BOOTSTRAP，演练就用自带的 Kafka；或用 SHUTONG_PREFIX 另取名字空间",
+                    "unset SHUTONG_BOOTSTRAP and the rehearsal runs a Kafka of its own; or take other names with SHUTONG_PREFIX"))
+
+
+def _named(city: Path, given: Mapping[str, str]) -> dict[str, str]:
+    """What the connectors of a city look for in their environment, and PostgreSQL's own variables."""
+    wanted = {str(each.config["password_env"]) for each in read_city(city).connectors.values() if each.config.get("password_env")}
+    return {name: value for name, value in given.items() if name in wanted or name.startswith("PG")}
+
+
+def _lost(folder: Path, roles: list[str]) -> HaltError:
+    """Their processes could not log in, and new passwords would lock out those that run elsewhere."""
+    return HaltError(Text(f"Kafka 已有用户 {'、'.join(roles)}，而 {folder} 中没有其口令文件",
+                          f"Kafka has the users {', '.join(roles)}, but their password files are not in {folder}"),
+                     advice=Text("从最初启动的目录复制；确已遗失时先在 Kafka 上删除这些用户的口令，或换一个 --home",
+                                 "copy them from the home they were made in; if they are lost, delete these users' passwords on "
+                                 "Kafka first, or choose another --home"))
 
 
 def running_pid(home: Path) -> int | None:

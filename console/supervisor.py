@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +23,8 @@ __all__ = ["Program", "Supervisor", "python"]
 _FIRST_DELAY, _LONGEST_DELAY = 0.5, 30.0
 #: A process that ran this long before it died starts again at once.
 _SETTLED = 30.0
+#: Bytes; a larger log is put aside when its process starts, in place of the one put aside before.
+_LARGE_LOG = 20_000_000
 #: Exit codes after which a quick restart would only repeat the end: fenced by another, or a person is needed.
 _SLOW_RESTART = frozenset({FENCED, HALTED})
 
@@ -53,6 +56,7 @@ class Supervisor:
     def __init__(self, logs: Path, told: Told, *, restart: bool = True) -> None:
         self._logs = logs
         self._told = told
+        self._cwd = Path.cwd()
         self._restart = restart
         self._children: dict[str, _Child] = {}
         self._lock = threading.RLock()
@@ -95,11 +99,14 @@ class Supervisor:
                 _end(child.process, deadline)
 
     def _launch(self, child: _Child) -> None:
-        program = child.program
+        program, path = child.program, self._log(child)
         self._logs.mkdir(parents=True, exist_ok=True)
-        with (self._logs / f"{program.name}.log").open("ab") as log:
-            child.process = spawn(list(program.command), output=log, keep=log.fileno(), cwd=Path.cwd(),
-                                  env=dict(program.env), leash=True)
+        if path.exists() and path.stat().st_size > _LARGE_LOG:
+            path.replace(path.with_name(f"{path.name}.old"))
+        # Programs are named by their full path: any directory will do when ours was removed under us.
+        cwd = self._cwd if self._cwd.is_dir() else self._logs
+        with path.open("ab") as log:
+            child.process = spawn(list(program.command), output=log, keep=log.fileno(), cwd=cwd, env=dict(program.env), leash=True)
         child.started = time.monotonic()
 
     def _watch(self) -> None:
@@ -118,20 +125,44 @@ class Supervisor:
         if not child.due:
             self._plan_restart(child, code, now)
         elif now >= child.due and self._restart:
+            self._start_again(child, now)
+
+    def _start_again(self, child: _Child, now: float) -> None:
+        """Launch it once more; what stands in the way now (no process to be had, no log) may be gone after a wait."""
+        try:
+            self._launch(child)
+        except (OSError, RuntimeError, subprocess.SubprocessError) as error:
+            why = getattr(error, "strerror", None) or type(error).__name__
+            self._wait_and_tell(child, now, child.delay, Text(f"不能启动（{why}）", f"cannot be started ({why})"))
+        else:
             child.due = 0.0
             child.restarts += 1
-            self._launch(child)
 
     def _plan_restart(self, child: _Child, code: int, now: float) -> None:
         if now - child.started > _SETTLED:
             child.delay = _FIRST_DELAY
         wait = _LONGEST_DELAY if code in _SLOW_RESTART else child.delay
+        how = MEANING.get(code, Text(*[_signal_name(-code) if code < 0 else str(code)] * 2))
+        self._wait_and_tell(child, now, wait, Text(f"结束了（{how.zh}）", f"ended ({how.en})"))
+
+    def _wait_and_tell(self, child: _Child, now: float, wait: float, what: Text) -> None:
         child.delay = min(child.delay * 2, _LONGEST_DELAY)
         child.due = now + wait
-        log = self._logs / f"{child.program.name}.log"
-        how = Text(*[signal.Signals(-code).name] * 2) if code < 0 else MEANING.get(code, Text(str(code), str(code)))
-        self._told(child.program.name, Text(f"结束了（{how.zh}），{wait:.1f} 秒后重启；日志 {log}",
-                                            f"ended ({how.en}), restarts in {wait:.1f} s; log {log}"))
+        log = self._log(child)
+        # A terminal that is gone or a full disk takes no word; the processes are watched all the same.
+        with suppress(OSError, ValueError):
+            self._told(child.program.name, Text(f"{what.zh}，{wait:.1f} 秒后重启；日志 {log}",
+                                                f"{what.en}, restarts in {wait:.1f} s; log {log}"))
+
+    def _log(self, child: _Child) -> Path:
+        return self._logs / f"{child.program.name}.log"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # the real-time ones between the first and the last have none
+        return f"signal {number}"
 
 
 def _end(process: subprocess.Popen[bytes] | None, deadline: float) -> None:

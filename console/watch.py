@@ -2,12 +2,13 @@
 
 import time
 from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from console.connection import connect
 from schemas.connector_status import STATUS_PREFIX, ConnectorStatus
@@ -15,9 +16,10 @@ from schemas.errors import BusError
 from schemas.status import SILENT_AFTER, WorkerStatus
 from wire.compacted import CompactedReader
 
-__all__ = ["Row", "connector_reports", "process_rows", "reports_of", "worker_reports"]
+__all__ = ["Row", "connector_reports", "parsed", "process_rows", "reports_of", "worker_reports"]
 
 Row = dict[str, Any]
+M = TypeVar("M", bound=BaseModel)
 
 
 def process_rows(pid: int) -> list[Row]:
@@ -50,11 +52,7 @@ def reports_of(home: Path) -> dict[str, Row]:
 def worker_reports(table: dict[bytes, bytes], now: float, host: str = "") -> dict[str, Row]:
     """State and lag of each worker, or of those of one host; one that is silent too long is said to be."""
     found: dict[str, Row] = {}
-    for value in table.values():
-        try:
-            told = WorkerStatus.model_validate_json(value)
-        except ValidationError:
-            continue
+    for told in parsed(WorkerStatus, table.values()):
         if host not in ("", told.host):
             continue
         lanes = told.lanes.values()
@@ -66,14 +64,24 @@ def worker_reports(table: dict[bytes, bytes], now: float, host: str = "") -> dic
 
 def connector_reports(table: dict[bytes, bytes], now: float) -> dict[str, Row]:
     """How many connector instances are in which state, on the row of the process that runs them all."""
-    told = [ConnectorStatus.model_validate_json(value) for key, value in table.items()
-            if key.decode().startswith(STATUS_PREFIX)]
+    told = parsed(ConnectorStatus, (value for key, value in table.items() if key.startswith(STATUS_PREFIX.encode())))
     fresh = [each for each in told if now - each.updated / 1000 < SILENT_AFTER]
     if not fresh:
         return {}
     states = Counter(each.state for each in fresh)
     return {"connect": {"state": ", ".join(f"{count} {state}" for state, count in sorted(states.items())),
                         "lag_seconds": max(each.lag_seconds for each in fresh)}}
+
+
+def parsed(kind: type[M], values: Iterable[bytes]) -> tuple[M, ...]:
+    """What can be read; a newer writer's is not ours to judge."""
+    found: list[M] = []
+    for value in values:
+        try:
+            found.append(kind.model_validate_json(value))
+        except ValidationError:
+            continue
+    return tuple(found)
 
 
 def _row(process: psutil.Process) -> Row:

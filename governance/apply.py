@@ -1,7 +1,7 @@
 """`shutong apply`: the control writer. Reads what is in force, shows the difference, provisions, then writes all at once.
 
 Lanes, users and rights exist before the plan names them; what is taken away goes after the plan no longer names it.
-Making the writer fences any other apply that still runs, so two of them cannot interleave.
+One apply of a home waits for another; making the writer fences one that runs elsewhere. So two of them cannot interleave.
 """
 
 import secrets
@@ -12,9 +12,13 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from governance.city import read_city
-from governance.compile import Change, compile_change
+from governance.compile import READ_BY_WORKERS, Change, compile_change
+from governance.declared import City
 from governance.diff import Line, diff
-from schemas.control import ConnectorInstance, LaneState, Plan
+from governance.settling import control_turn
+from schemas.control import ConnectorInstance, Plan
+from schemas.errors import HaltError
+from schemas.text import Text
 from wire.admin import BUS_LANES, Done, Provisioner
 from wire.cluster import Cluster
 from wire.compacted import read_compacted
@@ -22,18 +26,22 @@ from wire.control import ControlReader, ControlWriter
 from wire.secret import read_secret, write_secret
 from wire.settings import KafkaSettings
 
-__all__ = ["Applied", "apply", "password_file", "preview", "settle"]
+__all__ = ["Applied", "apply", "password_file", "preview"]
 
 Told = Callable[[Done], None]
 
 
 @dataclass(frozen=True)
 class Applied:
-    """What one apply did: the version now in force, its lines, and whether anything was written."""
+    """What one apply did: the version now in force, its lines, and whether anything was written.
+
+    `elsewhere` are roles whose user Kafka has, but whose password is not in the folder: it was drawn in another home.
+    """
 
     version: int
     lines: list[Line]
     written: bool
+    elsewhere: tuple[str, ...] = ()
 
 
 def preview(settings: KafkaSettings, folder: Path) -> list[Line]:
@@ -45,42 +53,31 @@ def preview(settings: KafkaSettings, folder: Path) -> list[Line]:
 
 
 def apply(settings: KafkaSettings, folder: Path, secrets_folder: Path, told: Told = lambda done: None) -> Applied:
-    """Bring the bus to what `folder` declares. Passwords of new users go to `secrets_folder`, one file each, mode 600."""
+    """Bring the bus to what `folder` declares. Passwords of new users go to `secrets_folder`, one file each, mode 600.
+
+    An apply that was killed anywhere is finished by the next: whatever it did not reach is found wanting again.
+    """
     city = read_city(folder)
+    with control_turn(secrets_folder):
+        return _apply(settings, city, secrets_folder, told)
+
+
+def _apply(settings: KafkaSettings, city: City, secrets_folder: Path, told: Told) -> Applied:
     provisioner = Provisioner(settings)
     _tell(told, provisioner.ensure_lanes(BUS_LANES))
     with ControlWriter(settings) as writer:
-        current, connectors = writer.plan, _connectors(settings)
-        change = compile_change(current, connectors, city, lanes_with_data=_used(settings, current))
-        lines = diff(current, connectors, change)
-        _provision(provisioner, change, secrets_folder, told)
-        if not lines:
-            return Applied(current.version, [], written=False)
-        gone = [connectors[name] for name in change.removed.get("bus.connectors", ())]
-        plan = writer.write((item for items in change.objects.values() for item in items), gone, change.lanes)
-    for role in _idle_subscribers(plan):
+        plan, connectors = writer.plan, _connectors(settings)
+        change = compile_change(plan, connectors, city, lanes_with_data=_used(settings, plan))
+        lines = diff(plan, connectors, change)
+        elsewhere = _provision(provisioner, change, secrets_folder, told)
+        if lines:
+            # Provisioning takes its time: a lane that was empty before may hold data now, and who joins would miss them.
+            change = compile_change(plan, connectors, city, lanes_with_data=_used(settings, plan))
+            gone = [connectors[name] for name in change.removed.get("bus.connectors", ())]
+            plan = writer.write((item for items in change.objects.values() for item in items), gone, change.lanes)
+    for role in change.idle:
         _tell(told, provisioner.revoke(role))
-    return Applied(plan.version, lines, written=True)
-
-
-def settle(settings: KafkaSettings) -> list[str]:
-    """Clear `new` of every lane whose partitions all have a worker's commit; the lanes that remain new.
-
-    From then on a missing commit is an error that stops a worker, never a reason to read from the beginning again.
-    """
-    with ControlReader(settings) as reader:
-        plan = reader.load()
-    fresh = [lane for lane, state in plan.lanes.items() if state.new]
-    if not fresh:
-        return []
-    committed = Cluster(settings).committed("worker", fresh)
-    ready = {lane for lane in fresh if all((lane, number) in committed for number in range(plan.lanes[lane].partitions))}
-    if ready:
-        with ControlWriter(settings) as writer:
-            lanes = {lane: LaneState(partitions=state.partitions, new=state.new and lane not in ready)
-                     for lane, state in writer.plan.lanes.items()}
-            writer.write(lanes=lanes)
-    return [lane for lane in fresh if lane not in ready]
+    return Applied(plan.version, lines, bool(lines), elsewhere)
 
 
 def password_file(folder: Path, role: str) -> Path:
@@ -88,17 +85,32 @@ def password_file(folder: Path, role: str) -> Path:
     return folder / f"{role}.password"
 
 
-def _provision(provisioner: Provisioner, change: Change, folder: Path, told: Told) -> None:
+def _provision(provisioner: Provisioner, change: Change, folder: Path, told: Told) -> tuple[str, ...]:
+    """Lanes, users and rights; the roles that can log in with a password this folder does not have."""
     _tell(told, provisioner.ensure_lanes({lane: state.partitions for lane, state in change.lanes.items()}))
-    fresh = {role: _new_password(password_file(folder, role)) for role in change.roles
-             if not password_file(folder, role).exists()}
-    _tell(told, provisioner.ensure_users(fresh))
+    there = provisioner.users(change.roles)
+    missing = [role for role in change.roles if role not in there]
+    _tell(told, provisioner.ensure_users({role: _password(password_file(folder, role)) for role in missing}))
+    elsewhere = tuple(role for role in change.roles if role in there and not password_file(folder, role).exists())
+    if elsewhere:
+        told(Done(folder.name, _kept(elsewhere)))
     _tell(told, provisioner.grant(change.roles))
+    return elsewhere
 
 
-def _new_password(path: Path) -> SecretStr:
-    write_secret(path, SecretStr(secrets.token_urlsafe(24)))
+def _password(path: Path) -> SecretStr:
+    """The password this home has for a user, drawn if there is none."""
+    if not path.exists():
+        write_secret(path, SecretStr(secrets.token_urlsafe(24)))
     return read_secret(path)
+
+
+def _kept(roles: tuple[str, ...]) -> Text:
+    """A new password would lock out the process that uses the present one."""
+    return Text(f"这里没有 {'、'.join(roles)} 的口令文件，而这些用户已存在：口令保持不变。请从最初执行 apply 的目录复制；"
+                "确已遗失时先在 Kafka 上删除该用户的口令，再执行 apply",
+                f"no password file of {', '.join(roles)} is here, and these users exist: their passwords stay. Copy the "
+                "files from the home of the first apply; if one is lost, delete that user's password on Kafka, apply again")
 
 
 def _in_force(settings: KafkaSettings) -> tuple[Plan, dict[str, ConnectorInstance]]:
@@ -115,17 +127,22 @@ def _connectors(settings: KafkaSettings) -> dict[str, ConnectorInstance]:
 
 
 def _used(settings: KafkaSettings, plan: Plan) -> frozenset[str]:
-    """The lanes of the plan that hold, or ever held, a record."""
+    """The lanes of the plan that hold, or ever held, a record. What was deleted and can be made again is not there."""
     cluster = Cluster(settings)
-    ends = cluster.ends(cluster.places(plan.lanes))
+    there = cluster.existing(plan.lanes)
+    if lost := [lane for lane in plan.lanes if lane not in there and lane.startswith(READ_BY_WORKERS)]:
+        raise _lost(lost)
+    ends = cluster.ends((lane, number) for lane, partitions in there.items() for number in range(partitions))
     return frozenset(lane for (lane, _), end in ends.items() if end > 0)
 
 
-def _idle_subscribers(plan: Plan) -> Iterable[str]:
-    """Roles of subscribers none of whose subscriptions is live any more: their rights and password go."""
-    subscribed = {item.subscriber for item in plan.subscriptions.values()}
-    live = {item.subscriber for item in plan.subscriptions.values() if item.state == "live"}
-    return (f"subscriber.{name}" for name in sorted(subscribed - live))
+def _lost(lanes: list[str]) -> HaltError:
+    """Made again, they would begin at 0 where the plan and the workers' positions say otherwise."""
+    return HaltError(Text(f"方案中的通道 {'、'.join(lanes)} 已不在 Kafka 上",
+                          f"the plan's lanes {', '.join(lanes)} are no longer on Kafka"),
+                     advice=Text("通道连同其中的数据和位置被删除了：请从备份恢复 Kafka 的数据；不能恢复时，以另一个部门名登记",
+                                 "they were deleted with their data and positions: restore Kafka's data from a backup; "
+                                 "if that cannot be done, register the department under another name"))
 
 
 def _tell(told: Told, done: Iterable[Done]) -> None:

@@ -40,7 +40,7 @@ def read_city(folder: Path) -> City:
         raise CityError(reading.problems)
     city = City(folder=folder, nodes=city_file.nodes(), departments=departments, datasets=datasets,
                 subscriptions=subscriptions, connectors=connectors)
-    problems = [*reading.problems, *_loose_ends(city)]
+    problems = [*reading.problems, *_nodes_twice(city_file), *_loose_ends(city), *_sources_twice(city)]
     if problems:
         raise CityError(problems)
     return city
@@ -108,7 +108,7 @@ class _Reading:
 
     def _read(self, path: Path, where: str) -> str | None:
         try:
-            return path.read_text(encoding="utf-8")
+            return path.read_text(encoding="utf-8-sig")  # some editors begin a file with a byte order mark
         except FileNotFoundError:
             self.problems.append(Problem(where, Text(f"找不到文件 {path.name}", f"there is no file {path.name}")))
         except (OSError, UnicodeDecodeError) as error:
@@ -136,6 +136,29 @@ def _complete(name: str, file: DatasetFile, base: StandardDataset) -> DeclaredDa
         catalogue_code=file.catalogue_code, cycle=file.cycle or base.cycle, key=file.key or base.key,
         division_field=file.division_field or base.division_field, rules={**base.rules, **file.rules},
         rules_version=file.rules_version or base.rules_version, row_schema=base.row_schema)
+
+
+def _nodes_twice(file: CityFile) -> Iterator[Problem]:
+    """Only one of two nodes with the same id would be left, and this one may be it."""
+    names = [node.id for node in (file.node, *file.upper)]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield Problem("city.toml", Text(f"节点 {name} 出现了两次，请给每个节点自己的 id",
+                                        f"node {name} stands twice: give each an id of its own"))
+
+
+def _sources_twice(city: City) -> Iterator[Problem]:
+    """Reconciliation deletes what a source system no longer has: two instances that are one system undo each other."""
+    first: dict[tuple[str, str], str] = {}
+    for name, instance in city.connectors.items():
+        dataset, system = instance.config.get("dataset"), instance.config.get("source_system") or name
+        if instance.direction != "source" or not isinstance(dataset, str) or not isinstance(system, str):
+            continue
+        other = first.setdefault((dataset, system), name)
+        if other != name:
+            yield Problem(f"connectors/{name}.toml", Text(
+                f"与 {other} 同为 {dataset} 的源系统 {system}，对账时会互相删除记录：请各用自己的 source_system",
+                f"is the source system {system} of {dataset} just as {other} is, and reconciliation would delete each other's "
+                "records: give each a source_system of its own"))
 
 
 def _loose_ends(city: City) -> Iterator[Problem]:

@@ -30,21 +30,27 @@ from schemas.control import (
 from schemas.lanes import MOST_STREAMS
 from schemas.names import TALLIES, Names
 from schemas.text import Text
+from wire.rights import BUREAU
 
-__all__ = ["Change", "compile_change"]
+__all__ = ["READ_BY_WORKERS", "Change", "compile_change"]
 
-_READ_BY_WORKERS = ("raw.", "clean.")
+#: How the lanes begin on which workers keep a position.
+READ_BY_WORKERS = ("raw.", "clean.")
 
 
 @dataclass(frozen=True)
 class Change:
-    """What `apply` will do: objects to write by control topic, ids to remove, and every lane with its state after it."""
+    """What `apply` will do: objects to write by control topic, ids to remove, every lane with its state after it.
+
+    `roles` are the Kafka users that are needed; `idle` those of the departments that must not be there (any more).
+    """
 
     version: int
     objects: Mapping[str, tuple[ControlObject, ...]]
     removed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     lanes: Mapping[str, LaneState] = field(default_factory=dict)
     roles: tuple[str, ...] = ()
+    idle: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return any(self.objects.values()) or any(self.removed.values())
@@ -69,7 +75,8 @@ def compile_change(current: Plan, connectors: Mapping[str, ConnectorInstance], c
         "bus.connectors": step.changed(city.connectors, connectors),
     }
     removed = {"bus.connectors": tuple(name for name in connectors if name not in city.connectors)}
-    return Change(step.version, objects, removed, _lanes(current, city), _roles(city))
+    roles = _roles(city)
+    return Change(step.version, objects, removed, _lanes(current, city), (*BUREAU, *roles), _idle(city, roles))
 
 
 class _Step:
@@ -132,7 +139,12 @@ class _Step:
 
     def datasets(self) -> tuple[Dataset, ...]:
         declared = {name: self._dataset(item) for name, item in self.city.datasets.items()}
+        taken = {event_subject(name): name for name in self.current.datasets}
         for name, item in declared.items():
+            other = taken.setdefault(event_subject(name), name)
+            if other != name:
+                self.refuse(f"datasets/{name}", f"与 {other} 的模式同名（{event_subject(name)}），请换一个名称",
+                            f"its schema would be called as that of {other} is ({event_subject(name)}): choose another name")
             old = self.current.datasets.get(name)
             if old is not None and (old.row_schema, old.key) != (item.row_schema, item.key):
                 self.refuse(f"datasets/{name}", "模式或主键改变了；已登记的数据资源保持原样，请另立名称登记",
@@ -213,13 +225,19 @@ def _department_lanes(name: str, file: DepartmentFile) -> Iterator[tuple[str, in
 
 def _lanes(current: Plan, city: City) -> dict[str, LaneState]:
     """Every lane after the change: known ones as they are, new ones that workers read marked new."""
-    declared = {lane: LaneState(partitions=partitions, new=lane.startswith(_READ_BY_WORKERS))
+    declared = {lane: LaneState(partitions=partitions, new=lane.startswith(READ_BY_WORKERS))
                 for name, file in city.departments.items() for lane, partitions in _department_lanes(name, file)}
     return {TALLIES: LaneState(partitions=1, new=False), **declared, **current.lanes}
 
 
 def _roles(city: City) -> tuple[str, ...]:
-    """Every Kafka user this city needs; those of the bureau first."""
-    bureau = ("worker", "connect", "ledger", "serve", "control")
-    own = tuple(f"{role}.{name}" for name, file in city.departments.items() for role in file.roles)
-    return bureau + own
+    """The Kafka users of departments that have something to do: providers, and subscribers with a subscription."""
+    subscribed = {name.split(".", 1)[0] for name in city.subscriptions}
+    return tuple(f"{role}.{name}" for name, file in city.departments.items() for role in file.roles
+                 if role == "provider" or name in subscribed)
+
+
+def _idle(city: City, roles: tuple[str, ...]) -> tuple[str, ...]:
+    """Every other role a department could have: derived from what is declared alone, so no apply can miss one."""
+    return tuple(role for name in city.departments for role in (f"provider.{name}", f"subscriber.{name}")
+                 if role not in roles)

@@ -1,13 +1,17 @@
 """What the files of a city directory may say: one frozen model a kind of file. An unknown key is refused by name."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from schemas.control import Condition, ConnectorInstance, Mask, Node, Segment
 
 __all__ = ["City", "CityFile", "ConnectorFile", "DatasetFile", "DeclaredDataset", "DepartmentFile", "SubscriptionFile"]
+
+
+#: A connector instance, a publisher, or `<node>/<topic>/<partition>` of another Kafka.
+Stream = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*([./][a-z0-9][a-z0-9-]*)*$")]
 
 
 class _File(BaseModel):
@@ -41,7 +45,7 @@ class DepartmentFile(_File):
     title: str
     title_en: str = ""
     roles: tuple[Literal["provider", "subscriber"], ...] = Field(min_length=1)
-    streams: tuple[str, ...] = ()
+    streams: tuple[Stream, ...] = ()
     partitions: int = Field(default=1, ge=1, le=64)
     inbox_partitions: int = Field(default=1, ge=1, le=64)
 
@@ -87,7 +91,8 @@ class ConnectorFile(_File):
     paused: bool = False
 
     def instance(self, name: str) -> ConnectorInstance:
-        return ConnectorInstance(id=name, **self.model_dump())
+        """As it will be read from the control topic: a date of TOML is a text in JSON, and no difference the next time."""
+        return ConnectorInstance.model_validate_json(ConnectorInstance(id=name, **self.model_dump()).to_json())
 
 
 class DeclaredDataset(_File):

@@ -185,7 +185,7 @@ class Minute(Answer):
 
 
 class DutyState(Answer):
-    """What recorder or auditor does; `problem` is what it waits for, in the language of the ledger process."""
+    """What recorder or auditor does; `problem` is what it waits for or has put off, in the language of the ledger process."""
 
     state: Literal["starting", "running", "waiting", "halted", "stopped"]
     problem: str = ""
@@ -209,3 +209,5 @@ class RecorderState(Answer):
     raw_in_flight: int
     #: Nothing was moving at the last look, neither tallies nor raw lanes.
     quiet: bool
+    #: Everything written before that moment is in the tables; empty until that is known.
+    up_to: str = ""

@@ -8,16 +8,19 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from ledger.duty import Duty
-from ledger.resuming import Moved, still_there
+from ledger.inflight import oldest_in_flight
+from ledger.resuming import CaughtUp, Moved, still_there
 from ledger.settings import LedgerSettings
 from ledger.shanghai import month_of
 from ledger.store import Store
 from ledger.subscriptions import SubscriptionHistory
-from ledger.tail import Tail, is_counted
+from ledger.tail import Tail
 from schemas.control import Plan
 from schemas.names import Names
+from schemas.value import is_value
 from wire.cluster import Cluster, Place
 from wire.control import ControlReader
 from wire.reading import LaneReader, Record
@@ -46,8 +49,8 @@ class AuditorStatus:
     pending_rows: int = 0
     in_flight: dict[tuple[str, int], int] = field(default_factory=dict)
     looked: float = 0.0
-    #: hour -> when it got rows last; only of the last minutes.
-    moved: Mapping[int, float] = field(default_factory=dict)
+    #: Everything written to raw lanes before that moment is counted, or in flight.
+    up_to: float = 0.0
 
     @property
     def settled(self) -> bool:
@@ -58,13 +61,13 @@ class AuditorStatus:
 class RawCounts:
     """Values in, rows of raw_count out. Pure but for the store it inserts into."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, moved: Moved | None = None) -> None:
         self._store = store
+        self._moved = moved or Moved()
         self._tails: dict[Place, Tail] = {}
         self._rows: list[RawCount] = []
         self._since = time.monotonic()
-        self.moved = Moved()
-        store.end_other_inserts()
+        store.take_over()
         self.reached: dict[Place, int] = {(row["lane"], row["lp"]): row["upto"] for row in store.rows(_REACHED)}
 
     @property
@@ -83,7 +86,7 @@ class RawCounts:
     def take(self, records: Iterable[Record]) -> None:
         """Note what is a value."""
         for lane, partition, offset, timestamp, key, value in records:
-            if is_counted(key, value) and offset >= self.reached.get((lane, partition), 0):
+            if is_value(key, value) and offset >= self.reached.get((lane, partition), 0):
                 self._tails.setdefault((lane, partition), Tail()).add(offset, timestamp // 1000)
 
     def settle(self, committed: dict[Place, int]) -> None:
@@ -100,10 +103,10 @@ class RawCounts:
 
     def flush(self) -> None:
         """Insert what waits, in order, one month at a time."""
+        self._moved.touch({row[3] for row in self._rows})
         for rows in _by_month(self._rows):
             columns = zip(*rows, strict=True)
             self._store.insert("raw_count", {name: list(column) for name, column in zip(_COLUMNS, columns, strict=True)})
-        self.moved.touch({row[3] for row in self._rows})
         self._rows.clear()
         self._since = time.monotonic()
 
@@ -133,14 +136,16 @@ class Auditor:
     def __init__(self, settings: LedgerSettings) -> None:
         self._settings = settings
         self.status = AuditorStatus()
+        self.moved = Moved()
         self.plan = Plan()
+        self._caught = CaughtUp()
 
     def work(self, duty: Duty) -> None:
         """Count from what the table has until the duty ends or the world fails."""
-        with Store(self._settings) as store, ControlReader(self._settings) as control:
-            history = SubscriptionHistory(store)
+        with Store(self._settings, "auditor") as store, ControlReader(self._settings) as control:
+            counts = RawCounts(store, self.moved)
+            history = SubscriptionHistory(store, oldest=partial(oldest_in_flight, self._settings))
             self._adopt(control.load(), history)
-            counts = RawCounts(store)
             positions: Mapping[Place, int] = {}
             while not duty.stopping:
                 start = self._start(counts.reached | dict(positions))
@@ -153,6 +158,7 @@ class Auditor:
                history: SubscriptionHistory) -> None:
         """Until the duty ends or the raw lanes are no longer those of the reader."""
         cluster, lanes, looked = Cluster(self._settings), _raw_lanes(self.plan), 0.0
+        self._caught.start()
         while not duty.stopping and lanes == _raw_lanes(self.plan):
             if lanes and len(counts) < _MOST_IN_FLIGHT:
                 counts.take(reader.batch(0.25))
@@ -166,14 +172,17 @@ class Auditor:
 
     def _look(self, reader: LaneReader, cluster: Cluster, counts: RawCounts) -> None:
         """Settle with what clean has committed, and say how far we are."""
-        asked = time.time()
-        behind = sum(max(end - reader.positions[place], 0) for place, end in reader.ends().items())
+        asked, ends, positions = time.time(), reader.ends(), reader.positions
+        self._caught.aim(asked, ends)
+        behind = sum(max(end - positions[place], 0) for place, end in ends.items())
         if waiting := counts.waiting:
             committed = cluster.committed("worker", waiting)
             counts.settle({place: commit.offset for place, commit in committed.items()})
         counts.flush_if_due()
+        if not counts.pending:
+            self._caught.reach(positions)
         self.status = AuditorStatus(len(reader.places), behind, counts.pending, counts.in_flight(), asked,
-                                    counts.moved.recent())  # fmt: skip
+                                    self._caught.up_to)  # fmt: skip
 
     def _start(self, reached: Mapping[Place, int]) -> dict[Place, int]:
         lanes = set(_raw_lanes(self.plan))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ledger.queries import EXCHANGE, Json, Period
+from ledger.retention import whole_since
 from ledger.shanghai import bounds, iso
 from ledger.store import Store, statement
 from ledger.subscriptions import Span, spans
@@ -26,6 +27,9 @@ QUIET = 30.0
 #: The same once recorder and auditor have looked and found nothing more: a little longer than from one look to the next.
 SETTLED_QUIET = 5.0
 
+#: Seconds after which every worker goes by a plan, or is gone.
+_TAKEN_UP = 60
+
 InFlight = Mapping[tuple[str, int], int]
 
 
@@ -34,32 +38,48 @@ class Horizon:
     """How far recorder and auditor are: whether a difference can still go away by itself."""
 
     settled: bool
-    lagging: bool
-    now: float
+    #: Everything written before that moment is in the tables of both.
+    up_to: float
     moved: tuple[Mapping[int, float], ...] = ()
     raw_in_flight: InFlight = field(default_factory=dict)
     #: Values on clean that route has not committed, by (dataset, hour); asked only when a book is in doubt.
     clean_in_flight: Callable[[], InFlight] = dict
 
     def final(self, hour: int) -> bool:
-        """Whether the figures of an hour can be held against each other."""
-        quiet = SETTLED_QUIET if self.settled else QUIET
-        return not self.lagging and all(self.now - moved.get(hour, 0.0) > quiet for moved in self.moved)
+        """Whether the figures of an hour can be held against each other: both are past its end, and past what moved it last."""
+        moved = max((moved.get(hour, 0.0) for moved in self.moved), default=0.0)
+        if self.settled:
+            return moved + SETTLED_QUIET < self.up_to
+        return max(moved, hour + 3600) + QUIET < self.up_to
 
 
-def books(store: Store, period: Period, horizon: Horizon) -> Json:
-    """All three books of some days, and whether a tally is in the table twice."""
+@dataclass(frozen=True)
+class _View:
+    """What is known of movement while the tables were read, before it and after it."""
+
+    before: Horizon
+    after: Horizon
+
+    def final(self, hour: int) -> bool:
+        return self.before.final(hour) and self.after.final(hour)
+
+
+def books(store: Store, period: Period, look: Callable[[], Horizon]) -> Json:
+    """All three books of some days, and whether a tally is in the table twice. `look` is asked before and after reading."""
     start, end = bounds(period.first, period.last)
-    span = {"start": start, "end": end}
-    datasets = [_dataset(row, horizon) for row in store.rows(statement("book_datasets").template, span)]
-    raw = _raw(store.rows(statement("book_raw").template, span), datasets, horizon, (start, end))
-    told = store.rows(statement("book_subscriptions").template, span)
-    subscriptions = _subscriptions(told, datasets, spans(store), horizon)
+    start = min(max(start, whole_since(store)), end)
+    span, before = {"start": start, "end": end}, look()
+    arrived, counted, told = (store.rows(statement(f"book_{name}").template, span) for name in ("datasets", "raw", "subscriptions"))
+    history = spans(store)
     integrity = store.rows(statement("integrity").template, span)[0]
+    horizon = _View(before, look())
+    datasets = [_dataset(row, horizon) for row in arrived]
+    raw = _raw(counted, datasets, horizon, (start, end))
+    subscriptions = _subscriptions(told, datasets, history, horizon)
     doubled = integrity["tallies"] - integrity["different"]
     counts = _states(datasets, raw, subscriptions)
     return {
-        "from": period.first.isoformat(), "to": period.last.isoformat(), "settled": horizon.settled,
+        "from": period.first.isoformat(), "to": period.last.isoformat(), "settled": before.settled and horizon.after.settled,
         "balanced": not counts["imbalanced"] and not doubled, "states": counts,
         "integrity": {"tallies": integrity["tallies"], "different": integrity["different"], "doubled": doubled},
         "datasets": [_shown(row) for row in datasets], "raw": [_shown(row) for row in raw],
@@ -67,12 +87,12 @@ def books(store: Store, period: Period, horizon: Horizon) -> Json:
     }  # fmt: skip
 
 
-def _dataset(row: Json, horizon: Horizon) -> Json:
+def _dataset(row: Json, horizon: _View) -> Json:
     difference = row["arrived"] - row["cleaned"] - row["duplicate"] - row["superseded"] - row["quarantined"]
     return row | {"difference": difference, "state": _state(difference, row["hour"], horizon)}
 
 
-def _raw(rows: Sequence[Json], datasets: Sequence[Json], horizon: Horizon, span: tuple[int, int]) -> list[Json]:
+def _raw(rows: Sequence[Json], datasets: Sequence[Json], horizon: _View, span: tuple[int, int]) -> list[Json]:
     """The auditor's count holds what clean has committed, so in flight stands beside it, not in it."""
     counted: dict[tuple[str, int], int] = defaultdict(int)
     arrived: dict[tuple[str, int], int] = defaultdict(int)
@@ -80,7 +100,7 @@ def _raw(rows: Sequence[Json], datasets: Sequence[Json], horizon: Horizon, span:
         counted[Names.provider_of(row["lane"]), row["hour"]] += row["records"]
     for row in datasets:
         arrived[row["provider"], row["hour"]] += row["arrived"]
-    flying = {key: records for key, records in horizon.raw_in_flight.items() if span[0] <= key[1] < span[1]}
+    flying = {key: records for key, records in horizon.after.raw_in_flight.items() if span[0] <= key[1] < span[1]}
     found: list[Json] = []
     for provider, hour in sorted({*counted, *arrived, *flying}):
         key = (provider, hour)
@@ -91,7 +111,7 @@ def _raw(rows: Sequence[Json], datasets: Sequence[Json], horizon: Horizon, span:
     return found
 
 
-def _subscriptions(told: Sequence[Json], datasets: Sequence[Json], history: Sequence[Span], horizon: Horizon) -> list[Json]:
+def _subscriptions(told: Sequence[Json], datasets: Sequence[Json], history: Sequence[Span], horizon: _View) -> list[Json]:
     cleaned: dict[str, dict[int, int]] = defaultdict(lambda: defaultdict(int))
     for row in datasets:
         if row["cleaned_live"]:
@@ -110,13 +130,13 @@ def _subscriptions(told: Sequence[Json], datasets: Sequence[Json], history: Sequ
     return found
 
 
-def _subscription(subscriber: str, dataset: str, hour: int, cleaned: int, row: Json, partial: bool, horizon: Horizon) -> Json:
+def _subscription(subscriber: str, dataset: str, hour: int, cleaned: int, row: Json, partial: bool, horizon: _View) -> Json:
     parts = {name: row.get(name, 0) for name in (*EXCHANGE, "held_back", "quarantined")}
     missing = cleaned - sum(parts.values())
     state = _state(missing, hour, horizon, partial)
     flying = 0
     if state == "imbalanced" and missing > 0:
-        flying = horizon.clean_in_flight().get((dataset, hour), 0)
+        flying = horizon.after.clean_in_flight().get((dataset, hour), 0)
         state = "open" if flying else state
     elif state == "open":
         flying = max(missing, 0)
@@ -133,10 +153,10 @@ def _partial(changes: Sequence[Span], hour: int) -> bool:
     """Whether the subscription began, changed or ended in that hour, or was not known to the ledger."""
     if not changes or hour < changes[0].change[0] - changes[0].change[0] % 3600:
         return True
-    return any(one.change[0] < hour + 3600 and hour <= one.change[1] for one in changes)
+    return any(one.change[0] < hour + 3600 and hour <= one.change[1] + _TAKEN_UP for one in changes)
 
 
-def _state(difference: int, hour: int, horizon: Horizon, partial: bool = False) -> State:
+def _state(difference: int, hour: int, horizon: _View, partial: bool = False) -> State:
     if not difference:
         return "balanced"
     if partial:

@@ -53,7 +53,8 @@ class LedgerClient:
                provider: str = "", dataset: str = "", subscriber: str = "") -> Volume:
         """Records, bytes and repaired records by any of stage, cause, provider, dataset, subscriber, day, hour, minute.
 
-        `stage` is one of schemas.tally.STAGES or `exchange`. By minute at most two days; by hour or minute bytes and
+        `stage` is one of schemas.tally.STAGES or `exchange`. What was quarantined for a subscriber is shown with that
+        subscriber, and in no sum over all of them. By minute at most two days; by hour or minute bytes and
         repaired records are 0.
         """
         asked = {"by": ",".join(by), "stage": stage, "cause": cause, "provider": provider, "dataset": dataset,

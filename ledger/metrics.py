@@ -22,6 +22,8 @@ class _Ledger(Collector):
         yield CounterMetricFamily("shutong_ledger_tallies_recorded", "Tallies inserted since the start.", recorder.rows)
         yield GaugeMetricFamily("shutong_ledger_behind_offsets", "Offsets of bus.tallies not read yet; -1: unknown.",
                                 recorder.behind)
+        yield GaugeMetricFamily("shutong_ledger_up_to_seconds", "Everything written before that moment is in the tables.",
+                                min(recorder.up_to, auditor.up_to))
         yield GaugeMetricFamily("shutong_ledger_pending_rows", "Tallies read and not inserted yet.", recorder.pending_rows)
         yield GaugeMetricFamily("shutong_ledger_pending_days", "Days whose tables must be recomputed.", recorder.pending_days)
         yield GaugeMetricFamily("shutong_ledger_newest_seconds", "When the newest tallies read were written.", recorder.newest)

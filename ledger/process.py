@@ -1,7 +1,8 @@
 """The ledger process: recorder, auditor and HTTP in one, until SIGTERM or SIGINT. `run` gives the exit code.
 
 Kafka or ClickHouse that is not there is waited for, and said; what needs a person ends the process with `HALTED`. One
-process a home when ClickHouse is embedded: a second one is refused at once.
+process a home when ClickHouse is embedded: a second one is refused at once. On a server the last one started writes, and
+one before it halts at its next insert.
 """
 
 import fcntl

@@ -1,7 +1,8 @@
 """Questions to the books: volume, peaks, latency. Days in and out are those of Asia/Shanghai; `Period` is first to last day.
 
 The last two days are added up from tallies, to the second; older ones come from the day tables. `exchange` is delivered +
-returned_up + returned_down; different stages are never added otherwise.
+returned_up + returned_down; different stages are never added otherwise. Quarantined is what clean turned away; what was too
+large for a subscriber stands under that subscriber, and is seen where subscribers are asked for.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,11 +15,14 @@ from ledger.latency import quantiles
 from ledger.shanghai import bounds, iso
 from ledger.store import Store, statement
 
-__all__ = ["DIMENSIONS", "EXCHANGE", "SCOPES", "Filter", "Period", "latency", "peaks", "per_minute", "stages_of", "volume"]
+__all__ = ["DIMENSIONS", "EXCHANGE", "OF_NO_SUBSCRIBER", "SCOPES", "Filter", "Period", "latency", "peaks", "per_minute", "stages_of",
+           "volume"]
 
 EXCHANGE = ("delivered", "returned_up", "returned_down")
 DIMENSIONS = ("stage", "cause", "provider", "dataset", "subscriber", "day", "hour", "minute")
 SCOPES = ("all", "dataset", "subscriber")
+#: Where subscribers are not told apart: without what was quarantined for one of them, for it was cleaned, too.
+OF_NO_SUBSCRIBER = "(stage != 'quarantined' OR subscriber = '')"
 WIDTHS = ("second", "minute", "hour", "day")
 
 #: Days that are added up from tallies, today included.
@@ -49,9 +53,9 @@ class Filter:
     dataset: str = ""
     subscriber: str = ""
 
-    def condition(self) -> str:
-        """As SQL; names of stages and causes were checked, the other words are bound."""
-        parts = ["1"]
+    def condition(self, by: Sequence[str]) -> str:
+        """As SQL, for these dimensions; names of stages and causes were checked, the other words are bound."""
+        parts = ["1" if self.subscriber or "subscriber" in by else OF_NO_SUBSCRIBER]
         for column, words in (("stage", self.stages), ("cause", self.causes)):
             if words:
                 parts.append(f"{column} IN ({', '.join(repr(word) for word in words)})")
@@ -77,7 +81,7 @@ def _grouped(store: Store, period: Period, by: Sequence[str], chosen: Filter, su
         cut = period.first
     sql = statement("routes").substitute(
         dims=", ".join(by) or "1", group=f"GROUP BY {', '.join(by)} ORDER BY {', '.join(by)}" if by else "",
-        sums=sums, condition=chosen.condition(), hourly="1" if "hour" in by else "0",
+        sums=sums, condition=chosen.condition(by), hourly="1" if "hour" in by else "0",
     )  # fmt: skip
     fresh = bounds(cut, cut)[0]
     return store.rows(sql, {"start": max(start, fresh), "end": end, "first": period.first, "cut": cut} | chosen.bound())
@@ -109,7 +113,8 @@ def peaks(store: Store, period: Period, stage: str, scope: str, name: str = "") 
     windows = {row["name"]: row for row in store.rows(statement("peaks").template, parameters)}
     stages = ", ".join(repr(word) for word in stages_of(stage))
     column = "''" if scope == "all" else scope
-    sql = statement("peak_days").substitute(name=column, stages=stages)
+    sql = statement("peak_days").substitute(name=column, stages=stages,
+                                               condition="1" if scope == "subscriber" else OF_NO_SUBSCRIBER)  # fmt: skip
     days = {row["name"]: row for row in store.rows(sql, parameters)}
     rows = [_peak(windows[name], days.get(name)) for name in sorted(windows)]
     rows.sort(key=lambda row: -row["day"]["records"])

@@ -5,18 +5,20 @@ in offset order, one insert is one part, so what is in the table is always a beg
 failure everything in memory is dropped and the table is asked again.
 """
 
+import logging
+import math
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from ledger.days import Days
 from ledger.duty import Duty
-from ledger.resuming import Moved, still_there
+from ledger.resuming import CaughtUp, Moved, still_there
 from ledger.retention import drop_old
 from ledger.settings import LedgerSettings
 from ledger.store import Store
 from ledger.tallies import Batch, RowPlace, rows_of
-from schemas.errors import HaltError
+from schemas.errors import HaltError, RetryError
 from schemas.names import TALLIES
 from wire.cluster import Cluster, Place
 from wire.reading import LaneReader, Record
@@ -31,6 +33,8 @@ _HOUSEKEEPING = 6 * 3600.0
 
 _REACHED = "SELECT lp, max((lo, li)) AS place FROM tally GROUP BY lp"
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class RecorderStatus:
@@ -42,11 +46,13 @@ class RecorderStatus:
     pending_days: int = 0
     newest: float = 0.0
     looked: float = 0.0
-    #: hour -> when it got rows last; only of the last minutes.
-    moved: Mapping[int, float] = field(default_factory=dict)
+    #: Everything written to bus.tallies before that moment is in the tally table.
+    up_to: float = 0.0
     #: partition of bus.tallies -> the offset everything below which is in the tally table; and in the day tables too.
     recorded: Mapping[int, int] = field(default_factory=dict)
     settled_up_to: Mapping[int, int] = field(default_factory=dict)
+    #: Why a day's tables are put off, while recording goes on.
+    problem: str = ""
 
     @property
     def settled(self) -> bool:
@@ -57,14 +63,14 @@ class RecorderStatus:
 class Recording:
     """Messages in, inserts out. Knows from the table what is already there, and leaves that out."""
 
-    def __init__(self, store: Store, days: Days) -> None:
+    def __init__(self, store: Store, days: Days, moved: Moved | None = None) -> None:
         self._store = store
         self._days = days
+        self._moved = moved or Moved()
         self._batch = Batch()
         self._since = 0.0
         self.rows = 0
-        self.moved = Moved()
-        store.end_other_inserts()
+        store.take_over()
         self.reached = {row["lp"]: RowPlace(row["lp"], *row["place"]) for row in store.rows(_REACHED)}
 
     @property
@@ -96,10 +102,10 @@ class Recording:
     def flush(self) -> None:
         """Insert what waits."""
         if self._batch:
-            self._store.insert("tally", self._batch.columns())
             hours = {at - at % 3600 for at in self._batch.seconds()}
+            self._moved.touch(hours)
+            self._store.insert("tally", self._batch.columns())
             self._days.touch(hours)
-            self.moved.touch(hours)
             self.rows += len(self._batch)
             self._batch.clear()
             self._since = time.monotonic()
@@ -111,26 +117,31 @@ class Recorder:
     def __init__(self, settings: LedgerSettings) -> None:
         self._settings = settings
         self.status = RecorderStatus()
+        self.moved = Moved()
+        self._caught = CaughtUp()
         self._recorded: Mapping[int, int] = {}
         self._settled: Mapping[int, int] = {}
 
     def work(self, duty: Duty) -> None:
         """Record from what the table has until the duty ends or the world fails."""
         self._recorded = self._settled = {}
-        with Store(self._settings) as store:
+        with Store(self._settings, "recorder") as store:
             days = Days(store)
             days.find()
-            recording = Recording(store, days)
+            recording = Recording(store, days, self.moved)
             with LaneReader(self._settings, [TALLIES], self._start(recording)) as reader:
                 self._record(duty, reader, recording, days, store)
                 recording.flush()
 
     def _record(self, duty: Duty, reader: LaneReader, recording: Recording, days: Days, store: Store) -> None:
-        looked, cleaned = 0.0, 0.0
+        looked, cleaned = -math.inf, -math.inf  # not 0: a machine just started counts from there
+        self._caught.start()
         while not duty.stopping:
             newest = self._take(reader.batch(0.25), recording)
             if recording.flush_if_due():
+                self._caught.reach(reader.positions)
                 self._recorded = {partition: offset for (_, partition), offset in reader.positions.items()}
+                self._say(recording, days)
             days.recompute_if_due()
             if not days.pending:
                 self._settled = self._recorded
@@ -141,7 +152,10 @@ class Recorder:
             self._say(recording, days, newest=newest / 1000 or self.status.newest)
             if now - cleaned >= _HOUSEKEEPING and not days.pending:
                 cleaned = now
-                drop_old(store)
+                try:
+                    drop_old(store)
+                except RetryError as error:
+                    log.warning("what is too old stays for now: %s", error)
             duty.fine()
 
     @staticmethod
@@ -156,13 +170,15 @@ class Recorder:
     def _look(self, reader: LaneReader, recording: Recording, days: Days) -> None:
         """Ask where the lane ends, then say how far we are of that."""
         asked = time.time()
-        behind = sum(max(end - reader.positions[place], 0) for place, end in reader.ends().items())
+        ends = reader.ends()
+        self._caught.aim(asked, ends)
+        behind = sum(max(end - reader.positions[place], 0) for place, end in ends.items())
         self._say(recording, days, behind=behind, looked=asked)
 
     def _say(self, recording: Recording, days: Days, **news: float) -> None:
-        known = {"recorded": self._recorded, "settled_up_to": self._settled, "moved": recording.moved.recent()}
+        known = {"recorded": self._recorded, "settled_up_to": self._settled, "up_to": self._caught.up_to}
         self.status = replace(self.status, rows=recording.rows, pending_rows=recording.pending, pending_days=days.pending,
-                              **known, **news)  # type: ignore[arg-type]
+                              problem=days.problem, **known, **news)  # type: ignore[arg-type]
 
     def _start(self, recording: Recording) -> dict[Place, int]:
         """Where to read from: the message reached last, for perhaps not all of it is in the table."""

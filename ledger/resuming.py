@@ -1,4 +1,4 @@
-"""What recorder and auditor share: where to read on when retention has passed it, and which hours moved a moment ago."""
+"""What recorder and auditor share: where to read on when retention has passed it, how far they are, which hours moved when."""
 
 import logging
 import time
@@ -8,10 +8,10 @@ from schemas.errors import HaltError
 from schemas.text import Text
 from wire.cluster import Cluster, Place
 
-__all__ = ["Moved", "still_there"]
+__all__ = ["CaughtUp", "Moved", "still_there"]
 
-#: Seconds for which an hour counts as moving.
-_RECENT = 600.0
+#: Hours whose last movement is remembered: more than the tables keep.
+_HOURS = 3000
 
 log = logging.getLogger(__name__)
 
@@ -45,18 +45,44 @@ def _foreign() -> HaltError:
     )  # fmt: skip
 
 
+class CaughtUp:
+    """The moment everything written before which is in the tables. It moves on a bus that never rests, too: what is waited
+    for is an end as it was when it was asked, not the end as it is.
+    """
+
+    def __init__(self) -> None:
+        self.up_to = 0.0
+        self._goal: tuple[float, Mapping[Place, int]] | None = None
+
+    def start(self) -> None:
+        """A new reader, perhaps of other lanes: what was waited for may never come."""
+        self._goal = None
+
+    def aim(self, asked: float, ends: Mapping[Place, int]) -> None:
+        """The lanes ended there, then. Ignored while an earlier end is waited for."""
+        if self._goal is None:
+            self._goal = (asked, ends)
+
+    def reach(self, positions: Mapping[Place, int]) -> None:
+        """Everything below is in the tables."""
+        if self._goal is not None and all(positions.get(place, 0) >= end for place, end in self._goal[1].items()):
+            self.up_to, self._goal = self._goal[0], None
+
+
 class Moved:
-    """When each hour of the books got rows last."""
+    """When each hour of the books got rows last. Written by one thread, read by any."""
 
     def __init__(self) -> None:
         self._when: dict[int, float] = {}
 
     def touch(self, hours: Iterable[int]) -> None:
+        """Said before the rows are in the table, so that nobody sees them and knows of no movement."""
         now = time.time()
-        self._when.update(dict.fromkeys(hours, now))
+        when = self._when | dict.fromkeys(hours, now)
+        newest = sorted(when.items(), key=lambda each: -each[1])[:_HOURS]
+        self._when = dict(newest)
 
-    def recent(self) -> dict[int, float]:
-        """The hours that moved within the last minutes."""
-        since = time.time() - _RECENT
-        self._when = {hour: when for hour, when in self._when.items() if when > since}
-        return dict(self._when)
+    @property
+    def hours(self) -> Mapping[int, float]:
+        """hour -> when. What was handed out does not change."""
+        return self._when

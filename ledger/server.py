@@ -42,23 +42,30 @@ class Desk:
 
     def horizon(self) -> Horizon:
         """How far the books are, now."""
-        now, recorder, auditor = time.time(), self.recorder.status, self.auditor.status
-        running = self._running and min(recorder.looked, auditor.looked) > now - _FRESH
-        return Horizon(settled=running and recorder.settled and auditor.settled,
-                       lagging=not running or bool(recorder.behind or recorder.pending_rows or auditor.behind or auditor.pending_rows),
-                       now=now, moved=(recorder.moved, auditor.moved), raw_in_flight=auditor.in_flight,
+        recorder, auditor = self.recorder.status, self.auditor.status
+        fresh = min(recorder.looked, auditor.looked) > time.time() - _FRESH
+        return Horizon(settled=self._running and fresh and recorder.settled and auditor.settled,
+                       up_to=min(recorder.up_to, auditor.up_to), moved=(self.recorder.moved.hours, self.auditor.moved.hours),
+                       raw_in_flight=auditor.in_flight,
                        clean_in_flight=_once(partial(clean_in_flight, self.settings, self.auditor.plan)))  # fmt: skip
 
     @property
     def _running(self) -> bool:
         return all(duty.status.state == "running" for duty in self.duties)
 
+    def _duties(self) -> Json:
+        """Each duty's state; what the recorder has put off is its problem, too, though it goes on."""
+        states = {duty.name: _duty(duty) for duty in self.duties}
+        states["recorder"]["problem"] = states["recorder"]["problem"] or self.recorder.status.problem
+        return states
+
     def state(self) -> Json:
         """As `RecorderState`."""
-        recorder, auditor = self.recorder.status, self.auditor.status
-        return {**{duty.name: _duty(duty) for duty in self.duties}, "recorded": dict(recorder.recorded),
+        recorder, auditor, horizon = self.recorder.status, self.auditor.status, self.horizon()
+        return {**self._duties(), "recorded": dict(recorder.recorded),
                 "settled": dict(recorder.settled_up_to), "behind": recorder.behind, "raw_behind": auditor.behind,
-                "raw_in_flight": sum(auditor.in_flight.values()), "quiet": self.horizon().settled}  # fmt: skip
+                "raw_in_flight": sum(auditor.in_flight.values()), "quiet": horizon.settled,
+                "up_to": iso(horizon.up_to) if horizon.up_to else ""}  # fmt: skip
 
     async def volume(self, request: Request) -> Json:
         words = request.query_params
@@ -71,8 +78,8 @@ class Desk:
         return await self.questions.ask(lambda store: peaks(store, span, *of))
 
     async def books(self, request: Request) -> Json:
-        span, horizon = asking.period(request.query_params, most=62), self.horizon()
-        return await self.questions.ask(lambda store: books(store, span, horizon))
+        span = asking.period(request.query_params, most=62)
+        return await self.questions.ask(lambda store: books(store, span, self.horizon))
 
     async def latency(self, request: Request) -> Json:
         words = request.query_params
@@ -91,7 +98,7 @@ class Desk:
 
     async def ready(self, request: Request) -> Response:
         """Ready: both duties work. Else their problems, with 503."""
-        return JSONResponse({duty.name: _duty(duty) for duty in self.duties}, 200 if self._running else 503)
+        return JSONResponse(self._duties(), 200 if self._running else 503)
 
     async def metrics(self, request: Request) -> Response:
         return Response(exposition(self.recorder, self.auditor, self.duties), media_type=CONTENT_TYPE_LATEST)

@@ -8,7 +8,7 @@ import contextlib
 import io
 import json
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -26,15 +26,19 @@ from schemas.text import Text
 
 __all__ = ["TABLES", "Store", "statement"]
 
-TABLES = ("tally", "day_route", "day_peak", "raw_count", "subscription_change")
+TABLES = ("tally", "day_route", "day_peak", "raw_count", "subscription_change", "writer")
 
 _DATABASE = "shutong"
 
-#: What the recorder's and the auditor's inserts are called on a server, so that a successor can end and await them.
-_WRITER = "shutong-ledger-"
+#: What inserts are called on a server: this, database, prefix of the bus, writer and a number of their own. So a writer can
+#: end and await its predecessor's, and nobody else's.
+_INSERTS = "shutong-ledger"
 
 #: ClickHouse's codes for what no waiting repairs: wrong SQL, wrong table, wrong rights, wrong password.
 _OURS = {16, 36, 42, 43, 46, 47, 50, 53, 60, 62, 81, 115, 117, 179, 184, 192, 193, 194, 207, 215, 386, 497, 516, 691}
+
+#: What an insert says whose writer is another one by now: FUNCTION_THROW_IF_VALUE_IS_NON_ZERO.
+_TAKEN_OVER = 395
 
 
 @cache
@@ -44,10 +48,14 @@ def statement(name: str) -> Template:
 
 
 class Store:
-    """One thread's connection. Opened by `with` or `open`; the tables exist afterwards."""
+    """One thread's connection. Opened by `with` or `open`; the tables exist afterwards. `writer`: who inserts, if anybody."""
 
-    def __init__(self, settings: LedgerSettings) -> None:
+    def __init__(self, settings: LedgerSettings, writer: str = "") -> None:
         self._settings = settings
+        self._database = urlsplit(settings.clickhouse).path.strip("/") or _DATABASE
+        self._inserts = "/".join((_INSERTS, self._database, settings.prefix, writer, ""))
+        self._claim = {"writer": writer, "token": ""}
+        self._structures: dict[str, dict[str, str]] = {}
         self._client: Any = None
 
     def __enter__(self) -> Self:
@@ -87,18 +95,34 @@ class Store:
     def insert(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
         """Insert all rows as one block: one part, or an error. After an error nobody knows; ask the table."""
         body = json.dumps(list(columns.values()), ensure_ascii=False, separators=(",", ":")).encode()
+        if not self._claim["token"]:
+            with _in_our_words():
+                self._client.raw_insert(table, list(columns), io.BytesIO(body), fmt="JSONCompactColumns")
+            return
+        sql = statement("insert_as").substitute(table=table, columns=", ".join(columns), structure=self._structure(table, columns))
+        # A setting, for the server reads a query's name in the URL; clickhouse-connect's transport settings are headers.
+        name = {"query_id": f"{self._inserts}{uuid.uuid4()}"}
         with _in_our_words():
-            # A stream, not bytes: bytes are sent a second time by the client when a server closes the connection.
-            self._client.raw_insert(table, list(columns), io.BytesIO(body), fmt="JSONCompactColumns",
-                                    transport_settings=self._insert_name())  # fmt: skip
+            # A command, not a raw insert: that is sent a second time by the client when a server closes the connection.
+            self._client.command(sql, parameters=self._claim, data=body, settings=name)
 
-    def end_other_inserts(self) -> None:
-        """On a server an insert can outlive the process that sent it: end such ones, and wait until they are gone."""
+    def take_over(self) -> None:
+        """Before the table is asked how far it is: what a predecessor has not inserted by now, it never will.
+
+        On a server an insert can outlive the process that sent it, or be sent by one that slept. First those to come are
+        refused, then those that have begun are ended and awaited. The embedded engine has one process.
+        """
         if not self._settings.embedded:
-            self.run(f"KILL QUERY WHERE query_id LIKE '{_WRITER}%' SYNC")
+            self._claim["token"] = str(uuid.uuid4())
+            self.run(statement("take_over").template, self._claim)
+            self.run("KILL QUERY WHERE startsWith(query_id, {inserts:String}) SYNC", {"inserts": self._inserts})
 
-    def _insert_name(self) -> dict[str, str] | None:
-        return None if self._settings.embedded else {"query_id": f"{_WRITER}{uuid.uuid4()}"}
+    def _structure(self, table: str, columns: Iterable[str]) -> str:
+        """The columns' types, as text within a text."""
+        if table not in self._structures:
+            self._structures[table] = {row["name"]: row["type"] for row in self.rows(f"DESCRIBE TABLE {table}")}
+        types = self._structures[table]
+        return ", ".join(f"{name} {types[name]}" for name in columns).replace("\\", "\\\\").replace("'", "\\'")
 
     def _embedded(self) -> Any:
         path = self._settings.path
@@ -132,10 +156,9 @@ class Store:
         return {"settings": settings, "tz_mode": "aware", "show_clickhouse_errors": "scrub"}
 
     def _make_tables(self) -> None:
-        database = urlsplit(self._settings.clickhouse).path.strip("/") or _DATABASE
-        if not self.rows("SELECT 1 AS found FROM system.databases WHERE name = {name:String}", {"name": database}):
-            self.run(f"CREATE DATABASE IF NOT EXISTS `{database}`")
-        self._client.database = database
+        if not self.rows("SELECT 1 AS found FROM system.databases WHERE name = {name:String}", {"name": self._database}):
+            self.run(f"CREATE DATABASE IF NOT EXISTS `{self._database}`")
+        self._client.database = self._database
         for table in TABLES:
             self.run(statement(table).template)
 
@@ -155,6 +178,12 @@ def _translated(error: Error) -> BusError:
             Text("ClickHouse 没有应答", "ClickHouse does not answer"),
             advice=Text("检查 SHUTONG_CLICKHOUSE 的地址以及服务是否在运行；恢复后会自动继续",
                         "check the address in SHUTONG_CLICKHOUSE and that the server runs; it goes on by itself"),
+        )  # fmt: skip
+    if error.code == _TAKEN_OVER:
+        return HaltError(
+            Text("另一个账本进程已接手写入同一个 ClickHouse", "another ledger process has taken over writing to this ClickHouse"),
+            advice=Text("同一套总线只运行一个 ledger；本进程没有再写入任何内容，停掉多余的一个",
+                        "run one ledger a bus; this one has written nothing since: stop the one that is too many"),
         )  # fmt: skip
     name = f"{error.code} {error.name or ''}".strip()
     problem = Text(f"ClickHouse 拒绝了请求（{name}）", f"ClickHouse refused ({name})")

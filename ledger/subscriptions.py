@@ -1,7 +1,9 @@
-"""When subscriptions began, changed and ended, as far as the ledger saw the plan: such hours are partial in the books."""
+"""When subscriptions began, changed and ended, as far as the ledger saw the plan: such hours are partial in the books, and so
+are those of which records were still on their way then.
+"""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,12 +31,21 @@ SELECT max(at) AS at FROM
 _ALL = "SELECT * FROM subscription_change ORDER BY until, changed"
 
 
+Oldest = Callable[[Plan, Collection[str]], float]
+
+
+def _nothing_older(plan: Plan, providers: Collection[str]) -> float:
+    return time.time()
+
+
 class SubscriptionHistory:
     """Notes each change between the last look at the plan and this one; the ledger may have been away in between."""
 
-    def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, store: Store, clock: Callable[[], float] = time.time, oldest: Oldest = _nothing_older) -> None:
+        """`oldest`: the arrival second of the oldest record of these providers that workers have before them."""
         self._store = store
         self._clock = clock
+        self._oldest = oldest
         self._known = {row["subscription"]: row for row in store.rows(_KNOWN)}
         self._looked = int(store.rows(_LOOKED)[0]["at"]) or int(clock())
 
@@ -43,15 +54,24 @@ class SubscriptionHistory:
         now = int(self._clock())
         if plan is not None:
             rows = [_change(one, self._looked, now) for one in plan.subscriptions.values() if self._is_news(one)]
-            gone = [row | {"since": self._looked, "until": now, "live": 0} for name, row in self._known.items()
-                    if row["live"] and name not in plan.subscriptions]  # fmt: skip
-            if rows or gone:
-                self._note(rows + gone)
+            rows += [row | {"since": self._looked, "until": now, "live": 0} for name, row in self._known.items()
+                     if row["live"] and name not in plan.subscriptions]  # fmt: skip
+            if rows:
+                self._note(self._back(rows, plan))
         self._looked = now
 
     def _is_news(self, one: Subscription) -> bool:
         known = self._known.get(one.id)
         return known is None or known["changed"] != one.changed or bool(known["live"]) != (one.state == "live")
+
+    def _back(self, rows: list[dict[str, Any]], plan: Plan) -> list[dict[str, Any]]:
+        """The changes with what they reach back to. What was not known before is partial for all time before, anyhow."""
+        known = {row["subscription"] for row in rows} & self._known.keys()
+        providers = {row["dataset"].partition(".")[0] for row in rows if row["subscription"] in known}
+        if not providers:
+            return rows
+        oldest = int(self._oldest(plan, providers))
+        return [row | {"since": min(row["since"], oldest)} if row["subscription"] in known else row for row in rows]
 
     def _note(self, rows: list[dict[str, Any]]) -> None:
         names = ("subscription", "dataset", "subscriber", "since", "until", "changed", "live")

@@ -8,12 +8,7 @@ from array import array
 from bisect import bisect_left
 from typing import NamedTuple
 
-from schemas.envelope import OPS
-
-__all__ = ["Settled", "Tail", "is_counted"]
-
-_FRAME = 5
-_MARKER = 2 * OPS.index("m")
+__all__ = ["Settled", "Tail"]
 
 
 class Settled(NamedTuple):
@@ -62,24 +57,3 @@ class Tail:
         for hour, offsets in self._runs:
             found[hour] = found.get(hour, 0) + len(offsets)
         return found
-
-
-def is_counted(key: bytes | None, value: bytes | None) -> bool:
-    """Whether a record on a raw lane is a value: neither a tombstone nor a marker (key `<dataset>/`, op `m`)."""
-    if value is None:
-        return False
-    marker_key = key is not None and key.endswith(b"/") and key.find(b"/") == len(key) - 1
-    return not (marker_key and _op(value) == _MARKER)
-
-
-def _op(value: bytes) -> int:
-    """The encoded op of an event: behind the frame and the id, a string. -1 where the bytes end before."""
-    length, shift, at = 0, 0, _FRAME
-    while at < len(value):
-        byte = value[at]
-        length |= (byte & 0x7F) << shift
-        shift, at = shift + 7, at + 1
-        if byte < 0x80:
-            at += (length >> 1) ^ -(length & 1)
-            return value[at] if _FRAME <= at < len(value) else -1
-    return -1

@@ -4,15 +4,19 @@ Texts are built the same way every time, so the same declaration gives the same 
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from schemas.codec import Avro, EventScanner, bus_schema
+from schemas.codec.avro import inlined
+from schemas.codec.fields import Field
 from schemas.control import Dataset, Mask, Subscription
 from schemas.delivery import Delivery, compile_subscription
 from schemas.delivery import check_subscription as _check_compiled
 from schemas.errors import RejectError
 from schemas.names import avro_name
 from schemas.rules import check_rules
+from schemas.shape import check_shape
 from schemas.text import Text
 
 __all__ = ["Delivery", "check_dataset", "check_subscription", "compile_subscription", "event_schema", "event_subject",
@@ -54,10 +58,15 @@ def event_schema(dataset_id: str, row_schema: str) -> str:
 
 
 def output_schema(dataset: Dataset, subscription: Subscription) -> str:
-    """The schema of what one subscription delivers: the granted fields in its order, masked ones in the mask's type."""
+    """The schema of what one subscription delivers: the granted fields in its order, masked ones in the mask's type.
+
+    A type that several fields share is defined in the first of those that are granted.
+    """
     row = _row(dataset.row_schema)
+    named, given = Avro(dataset.row_schema).schema["__named_schemas"], set[str]()
     having = {field["name"]: field for field in row["fields"]}
-    granted = [_granted(having[name], subscription.masks.get(name)) for name in subscription.fields]
+    granted = [{**shown, "type": inlined(shown["type"], named, given)}
+               for shown in (_granted(having[name], subscription.masks.get(name), named) for name in subscription.fields)]
     name = record_name(dataset.id)
     fields = [{"name": "meta", "type": json.loads(bus_schema("meta"))},
               {"name": "row", "type": ["null", {**row, "name": name, "fields": granted}], "default": None}]
@@ -72,7 +81,7 @@ def check_dataset(dataset: Dataset) -> list[Text]:
         scanner = EventScanner(event_schema(dataset.id, dataset.row_schema), dataset.event_schema)
     except RejectError as error:
         return [error.problem]
-    problems = []
+    problems = check_shape(dataset.row_schema)
     if not dataset.key:
         problems.append(Text("没有主键字段", "no key field is named"))
     if not dataset.id.startswith(f"{dataset.provider}."):
@@ -94,25 +103,30 @@ def check_dataset(dataset: Dataset) -> list[Text]:
 def check_subscription(dataset: Dataset, subscription: Subscription) -> list[Text]:
     """Everything that is wrong with a subscription to this dataset, all of it at once."""
     scanner = EventScanner(event_schema(dataset.id, dataset.row_schema), dataset.event_schema)
-    return _check_compiled(dataset, subscription, scanner)
+    problems = _check_compiled(dataset, subscription, scanner)
+    if not problems:
+        try:
+            Avro(output_schema(dataset, subscription))
+        except RejectError as error:
+            problems.append(error.problem)
+    return problems
 
 
-def _granted(field: dict[str, Any], mask: Mask | None) -> dict[str, Any]:
+def _granted(part: dict[str, Any], mask: Mask | None, named: Mapping[str, Any]) -> dict[str, Any]:
     if mask is None:
-        return field
-    plain = {key: value for key, value in field.items() if key not in ("type", "default", "code_list")}
-    return {**plain, "type": _masked_type(field["type"], mask), "mask": mask.kind}
+        return part
+    plain = {key: value for key, value in part.items() if key not in ("type", "default", "code_list")}
+    field = Field(part["name"], inlined(part["type"], named))
+    return {**plain, "type": _masked_type(part["type"], mask, field), "mask": mask.kind}
 
 
-def _masked_type(kind: Any, mask: Mask) -> Any:
-    branches = kind if isinstance(kind, list) else [kind]
-    nullable = "null" in branches
+def _masked_type(kind: Any, mask: Mask, field: Field) -> Any:
     if mask.kind == "null":
-        return kind if nullable else ["null", *branches]
+        return kind if field.avro.takes(None) else ["null", *(kind if isinstance(kind, list) else [kind])]
     if mask.kind == "year":
         # Text need not be a date, so its year may be missing.
-        return ["null", "int"] if nullable or "string" in branches else "int"
-    return ["null", "string"] if nullable else "string"
+        return ["null", "int"] if field.nullable or field.kind == "text" else "int"
+    return ["null", "string"] if field.nullable else "string"
 
 
 def _namespace(dataset_id: str) -> str:

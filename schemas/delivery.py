@@ -25,8 +25,9 @@ _OP_BYTES = {op: bytes((2 * number,)) for number, op in enumerate(OPS)}
 _NO_POSITION = b"\0\0\0"
 #: The length of 64 hex digits as Avro writes it.
 _HEX_LENGTH = long_bytes(64)
-#: Path tails remembered before they are forgotten and begun anew.
+#: Path tails remembered before they are forgotten and begun anew, and the longest one remembered, in bytes.
 _TAILS = 10_000
+_LONGEST_TAIL = 256
 
 
 def has_masked_key(subscription: Subscription, dataset: Dataset) -> bool:
@@ -84,10 +85,12 @@ class Delivery:
         """Cause and path after this node: its code is appended to the path."""
         known = self._tails.get(tail)
         if known is None:
-            if len(self._tails) >= _TAILS:
-                self._tails.clear()
             path, _ = read_text(tail, 1)
-            known = self._tails[tail] = tail[:1] + text_bytes(f"{path}>{self.hop}" if path else self.hop)
+            known = tail[:1] + text_bytes(f"{path}>{self.hop}" if path else self.hop)
+            if len(tail) <= _LONGEST_TAIL:
+                if len(self._tails) >= _TAILS:
+                    self._tails.clear()
+                self._tails[tail] = known
         return known
 
 

@@ -11,28 +11,12 @@ from schemas.codec.fields import Field
 from schemas.control import Dataset
 from schemas.envelope import Row, kafka_key, key_text
 
-__all__ = ["Key", "KeyFields", "parses", "row_key"]
+__all__ = ["Key", "KeyFields", "row_key"]
 
 
 def row_key(dataset: Dataset, row: Row) -> bytes:
     """The Kafka key of a row of Python values, for writers."""
     return kafka_key(dataset.id, key_text([row[name] for name in dataset.key]))
-
-
-def parses(dataset: Dataset, key: bytes) -> bool:
-    """Whether these bytes are the key of some record of the dataset, spelt the one right way."""
-    head = f"{dataset.id}/".encode()
-    if not key.startswith(head) or len(key) == len(head):
-        return False
-    try:
-        text = key[len(head):].decode()
-        if len(dataset.key) == 1:
-            return True
-        values = json.loads(text)
-        return (isinstance(values, list) and len(values) == len(dataset.key)
-                and all(isinstance(value, str) for value in values) and key_text(values) == text)
-    except ValueError:
-        return False
 
 
 class KeyFields(Protocol):
@@ -51,11 +35,11 @@ class Key:
     """The key of one dataset, compiled for its scanner."""
 
     def __init__(self, dataset: Dataset, scanner: KeyFields) -> None:
-        self._dataset = dataset
         self._head = f"{dataset.id}/".encode()
         self._fields = [scanner.index[name] for name in dataset.key]
         self._text = scanner.text
         self._only = self._fields[0] if len(self._fields) == 1 else -1
+        self._spellings = [scanner.field(number).spelling for number in self._fields]
         only = scanner.field(self._only) if self._only >= 0 else None
         self._is_text = only is not None and only.kind == "text" and not only.nullable
 
@@ -68,5 +52,15 @@ class Key:
         return self._head + key_text([self._text(field, row[field]) for field in self._fields]).encode()
 
     def parses(self, key: bytes) -> bool:
-        """Whether these bytes are the key of some record of the dataset."""
-        return parses(self._dataset, key)
+        """Whether these bytes are the key of some record of the dataset: each part a value of its field, spelt the one right way."""
+        if not key.startswith(self._head) or len(key) == len(self._head):
+            return False
+        try:
+            text = key[len(self._head):].decode()
+            parts = [text] if self._only >= 0 else json.loads(text)
+            return (isinstance(parts, list) and len(parts) == len(self._fields)
+                    and all(isinstance(part, str) and spelling(part) == part
+                            for part, spelling in zip(parts, self._spellings, strict=True))
+                    and key_text(parts) == text)
+        except (ValueError, RecursionError):  # whoever sends a key may nest brackets as deep as a record is long
+            return False

@@ -11,7 +11,10 @@ Severity = Literal["fix", "suspect", "reject"]
 
 
 class Finding(NamedTuple):
-    """What is said of one field (`field` is empty: of the whole event). `after` is what a fix gave or proposes."""
+    """What is said of one field (`field` is empty: of the whole event). `after` is what a fix gave or proposes.
+
+    On the wire a value too long to travel is empty.
+    """
 
     field: str
     reason: str

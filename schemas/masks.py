@@ -22,6 +22,8 @@ __all__ = ["Blind", "check_mask", "compile_mask"]
 #: field and the Kafka key are one text, and there may be hundreds of masked fields.
 _REMEMBERED = 2_000
 _KNOWN = 100
+#: The longest slice or text that is remembered, in bytes.
+_LONGEST = 256
 
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _SHANGHAI = dt.timedelta(hours=8)
@@ -56,9 +58,11 @@ class Blind:
         inner.update(text)
         outer = self._outer.copy()
         outer.update(inner.digest())
-        if len(self._known) >= _KNOWN:
-            self._known.clear()
-        known = self._known[text] = outer.hexdigest().encode()
+        known = outer.hexdigest().encode()
+        if len(text) <= _LONGEST:
+            if len(self._known) >= _KNOWN:
+                self._known.clear()
+            self._known[text] = known
         return known
 
 
@@ -69,16 +73,19 @@ class _Remembered(dict[bytes, bytes]):
         self._work = work
 
     def __missing__(self, piece: bytes) -> bytes:
-        if len(self) >= _REMEMBERED:
-            self.clear()
-        masked = self[piece] = self._work(piece)
+        masked = self._work(piece)
+        if len(piece) <= _LONGEST:
+            if len(self) >= _REMEMBERED:
+                self.clear()
+            self[piece] = masked
         return masked
 
 
 def compile_mask(mask: Mask, field: Field, blind: Blind) -> Callable[[bytes], bytes]:
     """The masked slice of a field's slice."""
     if mask.kind == "null":
-        nothing = bytes((max(field.null, 0),))
+        # Null as the field itself has it, else as the first branch, which the delivered schema adds.
+        nothing = field.avro.encode(None) if field.avro.takes(None) else b"\0"
         return lambda piece: nothing
     show = _shown(mask, blind)
     read: Callable[[bytes], Any] = field.decode if mask.kind == "year" else field.text

@@ -40,7 +40,10 @@ class ScopeTest(NamedTuple):
 
 
 def compile_condition(condition: Condition, scanner: EventScanner) -> ScopeTest:
-    """The condition for rows of this scanner; ValueError or KeyError where `check_condition` has something to say."""
+    """The condition for rows of this scanner; ValueError or KeyError where `check_condition` has something to say.
+
+    Slices and texts may both be compared, as each value has one spelling.
+    """
     number = scanner.index[condition.field]
     field = scanner.field(number)
     if condition.op == "prefix":
@@ -79,8 +82,13 @@ def check_condition(condition: Condition, scanner: EventScanner) -> list[Text]:
         return problems
     for value in condition.values:
         try:
-            field.from_text(value)
-        except (ValueError, LookupError, ArithmeticError):
-            problems.append(Text(f"范围条件 {condition.field}: 取值与类型 {field.kind} 不符",
-                                 f"scope on {condition.field}: a value is no {field.kind}"))
+            spelt = field.spelling(value)
+        except ValueError:
+            zone = field.kind == "timestamp-millis"
+            problems.append(Text(f"范围条件 {condition.field}: 取值与类型 {field.kind} 不符{'（须带时区）' if zone else ''}",
+                                 f"scope on {condition.field}: a value is no {field.kind}{' with its zone' if zone else ''}"))
+            continue
+        if spelt != value:
+            problems.append(Text(f"范围条件 {condition.field}: 取值 {value} 请写作 {spelt}",
+                                 f"scope on {condition.field}: write {value} as {spelt}"))
     return problems

@@ -15,9 +15,10 @@ from schemas.lanes import room_for
 from schemas.letter import Finding, Letter
 from schemas.names import Names
 from schemas.rules import Judgement
+from schemas.value import is_value
 from streams.chunk import Chunk, Handled, Mark, Part, PartitionChange, Record
 from streams.counting import FateCounts
-from streams.letters import about, letter_output
+from streams.letters import about, brief, letter_output
 from streams.memory import Memory
 from streams.plan import Source, WorkingPlan, check_version
 
@@ -67,7 +68,7 @@ def distrust(event: Scanned, source: Source, key: bytes | None, provider: str, s
         return "row_missing"
     if key is None:
         return "key_mismatch"
-    # No record has an empty key: that one is the markers'.
+    # A record whose key is an empty text would travel as a marker, which no reader takes for a record.
     right = source.parses_key(key) if row is None else source.record_key(row) == key != source.marker
     return "" if right else "key_mismatch"
 
@@ -141,22 +142,22 @@ class _Cleaning:
         offset, arrived, key, value = record
         assert key is not None  # distrust() has seen to it
         assert value is not None
-        row, before, headers, fixed = event.row, event.before, None, False
+        row, before, told, fixed = event.row, event.before, b"", False
         if row is not None:
             row, fixed, rejected, findings = source.judge(row, arrived)
             if rejected:
                 self.quarantine(record, source, event, findings, row)
                 return
             if findings:
-                headers = [("findings", _told(findings))]
+                told = _told(findings)
         if before is not None:
             before = _as_it_was(source.judge(before, arrived))
         out = stamp(source.schema_id, event.head, self.stream, offset, event.tail, row, before)
-        if len(out) + len(key) > self.room:
+        if len(out) + len(key) + len(told) > self.room:
             self.quarantine(record, source, event, about("too_large"), row)
             return
         outputs = self.handled.outputs
-        outputs.append((self.lane, out, key, -1, arrived, headers))
+        outputs.append((self.lane, out, key, -1, arrived, [("findings", told)] if told else None))
         if event.op == "d":
             outputs.append((self.lane, None, key, -1, arrived, None))
         self.counts.add("cleaned", source.dataset, arrived, event.cause,
@@ -186,7 +187,8 @@ class _Cleaning:
         """Bytes that tell nothing of where they belong."""
         _, arrived, key, value = record
         self.send(record, "", about(reason), "", 0, -1, "")
-        self.counts.add("quarantined", "", arrived, "live", "", len(value or b"") + len(key or b""))
+        if is_value(key, value):
+            self.counts.add("quarantined", "", arrived, "live", "", len(value or b"") + len(key or b""))
 
     def send(self, record: Record, dataset: str, findings: tuple[Finding, ...], stream: str, epoch: int, seq: int,
              rules_version: str) -> None:
@@ -198,8 +200,8 @@ class _Cleaning:
 
     def count(self, record: Record, source: Source, event: Scanned, fate: str, row: Pieces | None) -> None:
         """Count a value that goes no further; a marker is no value."""
-        if event.op != "m":
-            _, arrived, key, value = record
+        _, arrived, key, value = record
+        if is_value(key, value):
             division = source.division(row if row is not None else event.before)
             self.counts.add(fate, source.dataset, arrived, event.cause, division, len(value or b"") + len(key or b""))
 
@@ -210,5 +212,5 @@ def _as_it_was(judgement: Judgement) -> Pieces | None:
 
 
 def _told(findings: tuple[Finding, ...]) -> bytes:
-    """The findings of a record that went on, for the one header the bus uses."""
-    return json.dumps([finding._asdict() for finding in findings], ensure_ascii=False, separators=(",", ":")).encode()
+    """The findings of a record that went on, for the one header the bus uses; in brief, as the record itself has the values."""
+    return json.dumps([finding._asdict() for finding in brief(findings)], ensure_ascii=False, separators=(",", ":")).encode()

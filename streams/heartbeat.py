@@ -11,7 +11,7 @@ from schemas.errors import BusError
 from schemas.status import LaneLag, StageCount, WorkerStatus
 from streams.slot import Slot
 from streams.transport.engine import Engine
-from wire.publisher import Publisher
+from wire.publisher import NotAcknowledged, Publisher
 from wire.settings import KafkaSettings
 
 __all__ = ["LANE", "Heartbeat"]
@@ -74,5 +74,7 @@ class Heartbeat:
         try:
             self._publisher.send(LANE, self._slot.instance.encode(), value)
             self._publisher.flush(5)
+        except NotAcknowledged as error:
+            logger.warning("bus.workers: %s", error.why)
         except BusError as error:
             logger.warning("bus.workers: %s", error)

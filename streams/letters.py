@@ -1,4 +1,7 @@
-"""Letters to quarantine: a rejected record with its original bytes, every reason and its place, as an output."""
+"""Letters to quarantine: a rejected record with its original bytes, every reason and its place, as an output.
+
+And what is told of findings where there is no room for all of it.
+"""
 
 from schemas.codec import encode_letter
 from schemas.lanes import room_for
@@ -6,7 +9,11 @@ from schemas.letter import Finding, Letter
 from schemas.names import Names
 from streams.chunk import Output
 
-__all__ = ["about", "letter_output"]
+__all__ = ["about", "brief", "letter_output"]
+
+#: With these a finding has a kilobyte or two, all of them together less than a lane has beyond its largest record.
+_LONGEST_TEXT = 200
+_MOST_FINDINGS = 500
 
 
 def about(reason: str) -> tuple[Finding, ...]:
@@ -14,15 +21,30 @@ def about(reason: str) -> tuple[Finding, ...]:
     return (Finding("", reason, "reject"),)
 
 
-def letter_output(letter: Letter) -> Output:
-    """The letter on its way to the provider's quarantine, keyed by where the record stands.
+def brief(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """The findings in bounded room. A long value is left out whole: a part of one might be taken for a value."""
+    return tuple(Finding(field[:_LONGEST_TEXT], reason, severity, _short(before), _short(after))
+                 for field, reason, severity, before, after in findings[:_MOST_FINDINGS])
 
-    Bytes that do not fit in a letter stay on the lane they came from; the letter says where that is.
+
+def _short(value: str) -> str:
+    return value if len(value) <= _LONGEST_TEXT else ""
+
+
+def letter_output(letter: Letter) -> Output:
+    """The letter on its way to the provider's quarantine, keyed by where the record stands. It fits, whatever is in it.
+
+    What has no room is shortened; original bytes that then still do not fit stay on the lane they came from, and the
+    letter says where that is.
     """
     lane = Names.dead(Names.provider_of(letter.lane))
     place = f"{letter.lane}/{letter.partition}/{letter.offset}"
     key = (f"{place}/{letter.subscription}" if letter.subscription else place).encode()
+    room = room_for(lane) - len(key)
     value = encode_letter(letter)
-    if len(value) + len(key) > room_for(lane):
+    if len(value) > room:
+        letter = letter._replace(stream=letter.stream[:_LONGEST_TEXT], findings=brief(letter.findings))
+        value = encode_letter(letter)
+    if len(value) > room:
         value = encode_letter(letter._replace(key=None, value=None))
     return lane, value, key, -1, letter.handled, None

@@ -4,7 +4,6 @@ import fcntl
 import os
 import shutil
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from trial.city.home import connect_environment, mend_departments, start_departm
 from trial.city.luan import DIRECTORY
 from trial.city.postgres import LocalPostgres
 from trial.kafka import LocalKafka
+from trial.kafka.ports import draw_port
 from wire.control import ControlReader
 from wire.secret import read_secret
 from wire.settings import KafkaSettings
@@ -37,17 +37,6 @@ _MARK = "trial-city"
 
 #: What a worker may need for one remembered record: one of two may have to remember all.
 _ROW = 256
-
-
-class _Bus(LocalBus):
-    """A bus whose workers have room to remember a whole city."""
-
-    room = DEFAULT_LIMIT
-
-    def environment(self, role: str) -> dict[str, str]:
-        """A worker's memory limit besides."""
-        room = {"SHUTONG_MEMORY_LIMIT": str(self.room)} if role == "worker" else {}
-        return super().environment(role) | room
 
 
 class RunningCity:
@@ -78,13 +67,12 @@ class RunningCity:
         self._empty()
         self._told("postgresql", Text("正在启动部门的 PostgreSQL", "starting the departments' PostgreSQL"))
         start_departments(self.postgres)
-        self._bus = _Bus(self.home, self._hear, ledger=f"127.0.0.1:{_free_port()}", serve=f"127.0.0.1:{_free_port()}",
-                             workers=2, environment=connect_environment(self.postgres))
-        self._bus.room = self._room
+        self._bus = LocalBus(self.home, self._hear, ledger=f"127.0.0.1:{draw_port()}", serve=f"127.0.0.1:{draw_port()}",
+                             workers=2, environment=connect_environment(self.postgres), settings={"SHUTONG_MEMORY_LIMIT": str(self._room)})
 
     def start_kafka(self) -> None:
-        """The broker, in this city's home."""
-        self.bus.start_kafka()
+        """The broker, in this city's home; or the one SHUTONG_BOOTSTRAP names, if no bus lives there."""
+        self.bus.start_kafka(unused=True)
 
     def apply(self) -> Plan:
         """What the city's directory declares, brought to the bus; the plan in force."""
@@ -186,10 +174,3 @@ def _soon(found: Callable[[], T], patience: float) -> T:
     while not (what := found()) and time.monotonic() < deadline:
         time.sleep(0.05)
     return what
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import confluent_kafka.admin
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from pydantic import SecretStr
 
 from schemas.errors import HaltError, RetryError
@@ -61,6 +61,14 @@ class Provisioner:
         missing = [lane for lane in lanes if lane not in there]
         return done + self._make({lane: lanes[lane] for lane in missing}, wanted)
 
+    def users(self, roles: Iterable[str]) -> set[str]:
+        """Those of the roles whose user can log in: it has a password on Kafka, whatever files say."""
+        asked = {self._names.user(role): role for role in roles}
+        if not asked:
+            return set()
+        self._must_be_administrator()
+        return {asked[user] for user in self._with_password(list(asked))}
+
     def ensure_users(self, passwords: Mapping[str, SecretStr]) -> list[Done]:
         """Make the SCRAM users of these roles, or give them these passwords. Open connections stay."""
         users = {self._names.user(role): role for role in passwords}
@@ -75,9 +83,7 @@ class Provisioner:
         ])  # fmt: skip
         for user, future in futures.items():
             self._cluster.result(future, user)
-        # Safe only here: the change above proved that we are an administrator (else the client library would crash).
-        described: Any = self._admin.describe_user_scram_credentials
-        self._wait(lambda: all(future.exception() is None for future in described(list(users)).values()))
+        self._wait(lambda: self._with_password(list(users)) == set(users))
         return [Done(role, Text("设置了用户口令", "set the user's password")) for role in passwords]
 
     def grant(self, roles: Iterable[str]) -> list[Done]:
@@ -105,6 +111,25 @@ class Provisioner:
         if self._forget(self._names.user(role)):
             done.append(Done(role, Text("删除了用户口令", "deleted the user's password")))
         return done
+
+    def _must_be_administrator(self) -> None:
+        """A HaltError where we may not ask about users: the client library would crash on Kafka's refusal."""
+        described = self._admin.describe_cluster(include_authorized_operations=True, request_timeout=self._timeout)
+        if kafka.AclOperation.DESCRIBE not in (self._cluster.result(described).authorized_operations or ()):
+            self._cluster.watch.fail(KafkaError(KafkaError.CLUSTER_AUTHORIZATION_FAILED))
+
+    def _with_password(self, users: list[str]) -> set[str]:
+        """Those of the users that have a credential. Only where a call before proved that we are an administrator."""
+        described: Any = self._admin.describe_user_scram_credentials
+        found: set[str] = set()
+        for user, future in described(users).items():
+            error = self._cluster.error_of(future)
+            if error is not None and error.args[0].name() == "RESOURCE_NOT_FOUND":
+                continue
+            credentials = self._cluster.result(future, user).scram_credential_infos
+            if any(each.mechanism == kafka.ScramMechanism.SCRAM_SHA_512 for each in credentials):
+                found.add(user)
+        return found
 
     def _agrees(self, role: str, wanted: set[Right]) -> bool:
         return self._grants.of(role) == wanted

@@ -91,24 +91,25 @@ class Cluster:
                 for each in answer if each.offset >= 0}  # fmt: skip
 
     def result(self, future: "Future[T]", subject: str = "") -> T:
-        """Wait for an admin call; a refused login ends the wait at once."""
+        """Wait for an admin call and give its answer."""
+        error = self.error_of(future)
+        if error is not None:
+            self.watch.fail(error, subject)
+        return future.result()
+
+    def error_of(self, future: "Future[T]") -> KafkaException | None:
+        """What Kafka said against an admin call; None when it went well. A refused login, or no answer at all, is raised."""
         deadline = time.monotonic() + self._timeout + 1
         while not wait_for([future], 0.2).done:
             self.admin.poll(0)
             self.watch.check()
             if time.monotonic() > deadline:
-                future.cancel()
-        try:
-            return future.result(0)
-        except KafkaException as error:
-            self.admin.poll(0)
-            self.watch.fail(error, subject)
-
-    def error_of(self, future: "Future[T]") -> KafkaException | None:
-        """What Kafka said against an admin call, for those who expect it; None when it went well."""
-        wait_for([future], self._timeout + 1)
-        error = future.exception(0) if future.done() else None
-        return error if isinstance(error, KafkaException) else None
+                raise self.watch.silent()
+        self.admin.poll(0)
+        error = future.exception()
+        if error is None or isinstance(error, KafkaException):
+            return error
+        raise error
 
     def _describe(self, lanes: list[str]) -> dict[str, "Future[Any]"]:
         if not lanes:
@@ -124,10 +125,13 @@ class Cluster:
         deadline = time.monotonic() + self._timeout
         while asked:
             futures = self.admin.list_offsets(dict.fromkeys(asked, spec), isolation_level=level,
-                                              request_timeout=self._timeout)  # fmt: skip
-            asked = [part for part, future in futures.items() if time.monotonic() < deadline and self._moving(future)]
+                                              request_timeout=max(deadline - time.monotonic(), 0.1))  # fmt: skip
+            asked = [part for part, future in futures.items() if self._unanswered(future)]
             found |= {(lane := names.lane(part.topic), part.partition): self.result(future, lane).offset
                       for part, future in futures.items() if part not in asked}  # fmt: skip
+            if asked and time.monotonic() >= deadline:
+                self.result(futures[asked[0]], names.lane(asked[0].topic))
+                raise self.watch.silent()
             if asked:
                 time.sleep(0.05)
                 # The client goes on asking as of the leader it knew: after a restart of the broker only a new one learns.
@@ -135,8 +139,11 @@ class Cluster:
         return found
 
     def _client(self) -> AdminClient:
-        return AdminClient(self._settings.client(error_cb=self.watch))
+        # Calls that name no timeout of their own end after the socket's, a minute by default.
+        waits = int(self._timeout * 1000)
+        return AdminClient(self._settings.client(error_cb=self.watch, socket_timeout_ms=waits))
 
-    def _moving(self, future: "Future[Any]") -> bool:
+    def _unanswered(self, future: "Future[Any]") -> bool:
+        """Its leader has yet to be found; or it did not answer, of which the client makes an offset below 0 and no error."""
         error = self.error_of(future)
-        return error is not None and is_moving(error.args[0])
+        return is_moving(error.args[0]) if error is not None else future.result().offset < 0

@@ -1,10 +1,12 @@
 """What Kafka answers, as the bus's errors: RetryError when the world is not ready, HaltError when a person is needed.
 
 A client that may not log in only ever says "timed out" to its caller; the reason comes by the side door (`error_cb`).
-So each client of this room has a `Watch` there, which turns both together into one clear sentence.
+So each client of this room has a `Watch` there, which turns both together into one clear sentence. A client whose calls
+do not fail when Kafka is away, since there may be nothing to read, has one that is `aloud`: it logs the outage.
 """
 
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn, TypeVar
@@ -13,9 +15,10 @@ from confluent_kafka import KafkaError, KafkaException
 
 from schemas.errors import BusError, HaltError, RetryError
 from schemas.text import Text
+from wire.outage import AWAY, Outage
 from wire.settings import KafkaSettings
 
-__all__ = ["Watch", "is_fenced", "is_moving", "is_patient"]
+__all__ = ["Fenced", "Watch", "is_fenced", "is_moving", "is_patient"]
 
 T = TypeVar("T")
 
@@ -37,6 +40,7 @@ _RIGHTS = {
 }
 _UNKNOWN = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}
 _FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH}
+_OF_ID = _FENCED | {KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED}
 _TOO_LARGE = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE}
 _GONE = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}
 
@@ -60,28 +64,38 @@ _LOST_TRACK = {
     KafkaError.UNKNOWN_PRODUCER_ID,
 }  # fmt: skip
 
-#: A user made a moment ago may be refused once while the brokers learn of it; three times is no accident.
+#: A user made a moment ago may be refused once while the brokers learn of it; three times running is no accident.
 _REFUSALS = 3
+#: A client that is refused knocks again within a second; what is further apart than this belongs to different troubles.
+_RUNNING = 10.0
 _SLICE = 0.5
 
 
-class Watch:
-    """Stands at one client's side door (`error_cb`) and explains what its calls fail with."""
+class Fenced(HaltError):
+    """Our transactional id is no longer ours."""
 
-    def __init__(self, settings: KafkaSettings) -> None:
+
+class Watch:
+    """Stands at one client's side door (`error_cb`) and explains what its calls fail with. `owner`: its transactional id."""
+
+    def __init__(self, settings: KafkaSettings, owner: str = "", *, aloud: bool = False) -> None:
         self._settings = settings
-        self._refusals = 0
+        self._outage = Outage(settings.bootstrap) if aloud else None
+        self._owner = owner
+        self._refusals: deque[float] = deque(maxlen=_REFUSALS)
         self._fatal: KafkaError | None = None
 
     def __call__(self, error: KafkaError) -> None:
         if error.code() in _LOGIN:
-            self._refusals += 1
+            self._refusals.append(time.monotonic())
+        if self._outage is not None and error.code() in AWAY:
+            self._outage.hear(error)
         if error.fatal() or error.code() in _RIGHTS:
             self._fatal = error
 
     def check(self) -> None:
         """Raise at once what waiting will not mend: a login that is refused, a fatal error of the client."""
-        if self._refusals >= _REFUSALS:
+        if self._refused(_REFUSALS):
             raise self._no_login()
         if self._fatal is not None:
             raise self.explain(self._fatal)
@@ -92,10 +106,12 @@ class Watch:
         if cause is None:
             return _unexpected("SystemError", subject)
         code = cause.code()
-        if code in _LOGIN or (code in _SILENT and self._refusals):
+        if code in _LOGIN or (code in _SILENT and self._refused(1)):
             return self._no_login()
         if code in _SILENT:
             return self.silent()
+        if code in _OF_ID:
+            subject = self._owner or subject
         if code in _RIGHTS:
             return self._no_right(_RIGHTS[code], subject)
         return _of_topic(code, subject) or _of_broker(cause, subject)
@@ -131,6 +147,10 @@ class Watch:
                         "see that it runs and that SHUTONG_BOOTSTRAP is its address; this is tried again"),
             after=2,
         )  # fmt: skip
+
+    def _refused(self, times: int) -> bool:
+        since = time.monotonic() - _RUNNING
+        return sum(at >= since for at in self._refusals) >= times
 
     def _no_login(self) -> HaltError:
         user, at, how = self._settings.kafka_user or "-", self._settings.bootstrap, self._settings.security
@@ -200,7 +220,7 @@ def _of_topic(code: int, subject: str) -> BusError | None:
 
 def _of_broker(error: KafkaError, subject: str) -> BusError:
     if is_fenced(error):
-        return HaltError(
+        return Fenced(
             Text(f"另一个进程接管了事务标识 {subject}，本进程已被隔离",
                  f"another process took over the transactional id {subject}: this one is fenced"),
             advice=Text("同一标识只能运行一个进程；保留其中一个",

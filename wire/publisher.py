@@ -6,7 +6,7 @@ whether everything before it lies on Kafka. Not thread-safe: one owner each.
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
@@ -17,20 +17,25 @@ from schemas.errors import BusError, HaltError, RejectError, RetryError
 from schemas.lanes import room_for
 from schemas.text import Text
 from wire.cluster import Place
-from wire.errors import Watch, is_patient
+from wire.errors import Fenced, Watch, is_patient
 from wire.settings import Config, KafkaSettings
 
-__all__ = ["Headers", "NotAcknowledged", "Publisher", "TransactionalPublisher"]
+__all__ = ["Headers", "NotAcknowledged", "Publisher", "TransactionalPublisher", "Unfinished"]
 
 Headers = list[tuple[str, bytes]]
 
 _SLICE = 0.5
+_UNSURE = Text("Kafka 没有答复事务是否已提交", "Kafka did not say whether the transaction was committed")
+_OPEN = Text("上一个事务没有提交，也未能中止", "the transaction before was not committed, nor could it be aborted")
 
 
 class NotAcknowledged(RetryError):
-    """Some records of a flush are not known to lie on Kafka. `indices` counts the sends since the last flush from 0."""
+    """Some records of a flush are not known to lie on Kafka. `indices` counts the sends since the last flush from 0.
 
-    def __init__(self, indices: tuple[int, ...], sent: int) -> None:
+    `why` is what a log should say where nothing is to be sent again, as of a status that the next one makes good.
+    """
+
+    def __init__(self, indices: tuple[int, ...], sent: int, why: BusError) -> None:
         super().__init__(
             Text(f"{sent} 条记录中有 {len(indices)} 条未得到 Kafka 确认",
                  f"{len(indices)} of {sent} records were not acknowledged by Kafka"),
@@ -38,14 +43,29 @@ class NotAcknowledged(RetryError):
                         "send these again with the same stream, epoch and seq"),
         )  # fmt: skip
         self.indices = indices
+        self.why = why
+
+
+class Unfinished(RetryError):
+    """Kafka did not tell how a transaction ended, and its publisher is of no more use.
+
+    A new one under the same id ends what is open. What is committed is read from Kafka then, and gone on from.
+    """
+
+    def __init__(self, problem: Text) -> None:
+        super().__init__(
+            problem,
+            advice=Text("重新开始即可：先结束该事务，再从已提交的位置继续",
+                        "begin again: that transaction is ended first, and what was committed is gone on from"),
+        )  # fmt: skip
 
 
 class _Writer:
     """What both publishers share: the client, the check of a record's size, the wait for room in the client's queue."""
 
-    def __init__(self, settings: KafkaSettings, config: Config) -> None:
+    def __init__(self, settings: KafkaSettings, config: Config, owner: str = "") -> None:
         self._names = settings.names
-        self._watch = Watch(settings)
+        self._watch = Watch(settings, owner)
         #: The topic of each lane used so far, and how large a record may be there.
         self._lanes: dict[str, tuple[str, int]] = {}
         self._producer = Producer(config | {"error_cb": self._watch})
@@ -78,6 +98,12 @@ class _Writer:
                 return left
             self._watch.check()
 
+    def close(self) -> None:
+        """Let go of what is still queued, whatever became of it. Flush first."""
+        self._producer.purge()
+        with suppress(BusError):
+            self._drain(1)
+
 
 class Publisher(_Writer):
     """Idempotent, acks=all, no transaction. A record is acknowledged when the `flush` behind it returned."""
@@ -108,14 +134,9 @@ class Publisher(_Writer):
             worst = self._watch.explain(next(iter(failed.values())))
             if isinstance(worst, HaltError):
                 raise worst
-            raise NotAcknowledged(tuple(sorted(failed)), sent)
+            raise NotAcknowledged(tuple(sorted(failed)), sent, worst)
         self._watch.check()
         return sent
-
-    def close(self) -> None:
-        """Let go of what is still queued. Flush first."""
-        self._producer.purge()
-        self._drain(1)
 
     def __enter__(self) -> Self:
         return self
@@ -134,17 +155,22 @@ class Publisher(_Writer):
 class TransactionalPublisher(_Writer):
     """Owns a transactional id (`Names.transactional_id`); making one fences the earlier owner and ends its transaction.
 
-    After a RetryError the transaction is aborted and the publisher goes on; after a HaltError it is of no more use.
+    After a RetryError the transaction is aborted and the publisher goes on; after `Unfinished` or a HaltError it is of no
+    more use.
     With `told`, `delivered` says per partition the offset behind the last record sent, once `flush` has returned.
     """
 
     def __init__(self, settings: KafkaSettings, transactional_id: str, *, timeout: float = 30, told: bool = False,
                  **more: Any) -> None:  # fmt: skip
         config = settings.transactional_config(transactional_id, **more)
-        super().__init__(settings, config | {"on_delivery": self._note, "delivery.report.only.error": not told})
+        super().__init__(settings, config | {"on_delivery": self._note, "delivery.report.only.error": not told},
+                         transactional_id)  # fmt: skip
         self.id = transactional_id
         self._ends: dict[tuple[str | None, int | None], int | None] = {}
         self._timeout = timeout
+        #: Kafka aborts a transaction that is open longer, and bars whoever had it.
+        self._oldest = config["transaction.timeout.ms"] / 1000
+        self._left: Text | None = None
         self._failed: tuple[str, KafkaError] | None = None
         self._watch.patiently(self._producer.init_transactions, timeout, transactional_id, self._producer.poll)
 
@@ -157,17 +183,26 @@ class TransactionalPublisher(_Writer):
     @contextmanager
     def transaction(self) -> Iterator[Self]:
         """All that is sent inside is committed at its end, or, when anything is raised, none of it."""
+        if self._left is not None:
+            raise Unfinished(self._left)
         self._failed = None
         try:
             self._producer.begin_transaction()
         except KafkaException as error:
             self._watch.fail(error, self.id)
+        began = time.monotonic()
         try:
-            yield self
-        except BaseException as error:
-            self._abort(error)
-            raise
-        self._commit()
+            try:
+                yield self
+                self.flush()
+            except BaseException as error:
+                self._abort(error)
+                raise
+            self._commit()
+        except Fenced:
+            if time.monotonic() - began <= self._oldest:
+                raise
+            raise self._leave(_too_old(self._oldest)) from None
 
     def send(self, lane: str, key: bytes | None, value: bytes | None, partition: int = -1, timestamp: int = 0,
              headers: Headers | None = None) -> None:  # fmt: skip
@@ -186,11 +221,6 @@ class TransactionalPublisher(_Writer):
         if left:
             raise self._watch.silent()
 
-    def close(self) -> None:
-        """Let go of what is still queued."""
-        self._producer.purge()
-        self._drain(1)
-
     def __enter__(self) -> Self:
         return self
 
@@ -198,11 +228,6 @@ class TransactionalPublisher(_Writer):
         self.close()
 
     def _commit(self) -> None:
-        try:
-            self.flush()
-        except BusError as error:
-            self._abort(error)
-            raise
         deadline = time.monotonic() + self._timeout
         while True:
             try:
@@ -215,14 +240,21 @@ class TransactionalPublisher(_Writer):
                 if not is_patient(error.args[0]):
                     self._watch.fail(error, self.id)
             if time.monotonic() > deadline:
-                raise _unsure()
+                raise self._leave(_UNSURE)
 
     def _abort(self, why: BaseException) -> None:
-        """End the transaction with nothing written. If even that fails, Kafka does it after the timeout."""
+        """End the transaction with nothing written. If Kafka does not answer, it does so itself after the timeout."""
         try:
             self._watch.patiently(self._producer.abort_transaction, self._timeout, self.id)
-        except BusError as error:
-            raise (error if isinstance(error, HaltError) else _unsure()) from why
+        except RetryError:
+            self._leave(_OPEN)
+        except HaltError as error:
+            raise error from why
+
+    def _leave(self, problem: Text) -> Unfinished:
+        """Of no more use from now on."""
+        self._left = problem
+        return Unfinished(problem)
 
     def _note(self, error: KafkaError | None, message: Message) -> None:
         if error is None:
@@ -238,12 +270,9 @@ def _aborted() -> RetryError:
     )
 
 
-def _unsure() -> HaltError:
-    return HaltError(
-        Text("Kafka 没有答复事务是否已提交", "Kafka did not say whether the transaction was committed"),
-        advice=Text("重新启动本进程：启动时会先结束该事务，再从已提交的位置继续",
-                    "restart this process: it ends that transaction first and goes on from what was committed"),
-    )  # fmt: skip
+def _too_old(seconds: float) -> Text:
+    return Text(f"事务超过 {seconds:g} 秒仍未结束，已被 Kafka 中止",
+                f"a transaction was open longer than {seconds:g} s, and Kafka aborted it")  # fmt: skip
 
 
 def _too_large(lane: str, room: int) -> RejectError:

@@ -43,7 +43,7 @@ class LaneReader:
 
     def __init__(self, settings: KafkaSettings, lanes: Iterable[str], start: Start = "beginning", **more: Any) -> None:
         self._cluster = Cluster(settings)
-        self._watch = Watch(settings)
+        self._watch = Watch(settings, aloud=True)
         #: of the records of the last batch, in their order; each None while `wants_headers` is not set
         self.headers: list[Headers | None] = []
         self.wants_headers = False
@@ -75,7 +75,10 @@ class LaneReader:
         return dict(self._next)
 
     def batch(self, timeout: float = 1.0, limit: int = _MANY) -> list[Record]:
-        """What has arrived, at most `limit` records, in order per partition; [] after `timeout`, or sooner at an end."""
+        """What has arrived, at most `limit` records, in order per partition; [] after `timeout`, or sooner at an end.
+
+        Kafka that is away is no error here, but it is logged: the reader goes on by itself when it is back.
+        """
         if self._broken is not None:
             broken, self._broken = self._broken, None
             raise broken
@@ -136,6 +139,7 @@ class LaneReader:
         return records
 
     def _stuck(self, goal: Mapping[Place, int]) -> RetryError:
+        self.ends()  # raises what is wrong when it is Kafka itself
         late = ", ".join(sorted({lane for (lane, number), end in goal.items() if self._next[lane, number] < end}))
         return RetryError(
             Text(f"通道 {late} 末尾的事务一直没有结束", f"a transaction at the end of {late} does not end"),

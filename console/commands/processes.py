@@ -4,9 +4,10 @@ import os
 import signal
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,15 +16,21 @@ from console.context import Home, Output
 from console.machine import LocalBus, running_pid
 from console.output import Format, print_error, print_note, print_rows
 from console.running import run_process
+from console.upkeep import Upkeep
 from console.watch import process_rows, reports_of
-from schemas.errors import HaltError, RetryError
+from schemas.errors import BusError, HaltError
 from schemas.text import Text
+
+if TYPE_CHECKING:
+    from trial.city.postgres import LocalPostgres
 
 _STATUS = {"program": Text("进程", "process"), "pid": Text("进程号", "pid"), "since": Text("启动时间", "since"),
            "memory_mb": Text("内存 MB", "memory MB"), "cpu_seconds": Text("CPU 秒", "CPU seconds"), "state": Text("状态", "state"),
            "lag_records": Text("积压条数", "lag records"), "lag_seconds": Text("积压秒数", "lag seconds")}
-#: Seconds between two looks: do the servers run; are lanes still new.
-_LOOK_EVERY, _SETTLE_EVERY = 1.0, 5.0
+#: Seconds between two looks: do the servers run; have workers begun on new lanes, while there are some and while there are none.
+_LOOK_EVERY, _SETTLE_EVERY, _SETTLED_EVERY = 1.0, 5.0, 30.0
+#: What `up` may take at most: the processes, Kafka and PostgreSQL one after the other, each asked first and then killed.
+_DOWN_PATIENCE = 90
 #: Where they listen unless SHUTONG_LEDGER_ADDRESS or SHUTONG_SERVE_ADDRESS says otherwise.
 _ADDRESSES = {"ledger": "127.0.0.1:8701", "serve": "127.0.0.1:8700"}
 
@@ -62,7 +69,8 @@ def up(home: Home = None,
     where = home_directory(home)
     over = _on_signals()
     try:
-        with LocalBus(where, _tell, ledger=_address("ledger"), serve=_address("serve"), workers=workers) as bus:
+        with LocalBus(where, _tell, ledger=_address("ledger"), serve=_address("serve"), workers=workers,
+                      settings=os.environ) as bus:
             _run(bus, where, city, over)
     except KeyboardInterrupt:
         print_note(Text("已停止", "stopped"))
@@ -70,7 +78,7 @@ def up(home: Home = None,
 
 def _run(bus: LocalBus, where: Path, city: Path | None, over: threading.Event) -> None:
     """From nothing to a running bus, and on until a signal; the departments' databases end after the processes."""
-    from trial.city.home import connect_environment, mend_departments, trial_departments
+    from trial.city.home import connect_environment, trial_departments
     from trial.city.luan import DIRECTORY
 
     try:
@@ -82,13 +90,7 @@ def _run(bus: LocalBus, where: Path, city: Path | None, over: threading.Event) -
                 bus.apply(city or DIRECTORY)
                 bus.start_processes()
                 _announce(bus, where)
-                settle_at: float | None = time.monotonic() + _SETTLE_EVERY
-                while not over.wait(_LOOK_EVERY):
-                    bus.mend()
-                    if departments is not None:
-                        mend_departments(departments, _tell)
-                    if settle_at is not None and time.monotonic() >= settle_at:
-                        settle_at = time.monotonic() + _SETTLE_EVERY if _settle(bus) else None
+                _keep_up(bus, departments, over)
             finally:
                 over.set()
                 print_note(Text("正在停止", "stopping"))
@@ -101,13 +103,34 @@ def _address(name: str) -> str:
     return os.environ.get(f"SHUTONG_{name.upper()}_ADDRESS") or _ADDRESSES[name]
 
 
-def _settle(bus: LocalBus) -> bool:
-    """Clear `new` where the workers have begun; whether some lane is still new. Kafka being away now is no reason to end."""
-    try:
-        return bool(bus.settle())
-    except RetryError as error:
-        print_error(error)
-        return True
+def _keep_up(bus: LocalBus, departments: "LocalPostgres | None", over: threading.Event) -> None:
+    """Until it is over: servers that end are started again, and lanes on which workers have begun are new no more."""
+    from trial.city.home import mend_departments
+
+    def mend_kafka() -> float:
+        bus.mend()
+        return _LOOK_EVERY
+
+    def mend_postgres() -> float:
+        if departments is not None:
+            mend_departments(departments, _tell)
+        return _LOOK_EVERY
+
+    kafka, postgres = Upkeep(mend_kafka, _tell_error), Upkeep(mend_postgres, _tell_error)
+    threading.Thread(target=_keep_settling, args=(bus, kafka, over), name="settling", daemon=True).start()
+    while not over.wait(_LOOK_EVERY):
+        kafka.look()
+        postgres.look()
+
+
+def _keep_settling(bus: LocalBus, kafka: Upkeep, over: threading.Event) -> None:
+    """Clear `new` where the workers have begun, as long as the bus runs: an apply may add a lane at any time. Not while
+    Kafka is away, and not in the thread that starts it again: this one waits for its answers."""
+    settling = Upkeep(lambda: _SETTLE_EVERY if bus.settle() else _SETTLED_EVERY,
+                      lambda error: None if over.is_set() else _tell_error(error))
+    while not over.wait(_LOOK_EVERY):
+        if kafka.well:
+            settling.look()
 
 
 def down(home: Home = None) -> None:
@@ -118,10 +141,11 @@ def down(home: Home = None) -> None:
         print_note(Text(f"{where} 下没有正在运行的总线", f"no bus runs under {where}"))
         return
     os.kill(pid, signal.SIGTERM)
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + _DOWN_PATIENCE
     while running_pid(where) is not None:
         if time.monotonic() > deadline:
-            raise HaltError(Text(f"进程 {pid} 没有在 40 秒内结束", f"process {pid} did not end within 40 seconds"),
+            raise HaltError(Text(f"进程 {pid} 没有在 {_DOWN_PATIENCE} 秒内结束",
+                                 f"process {pid} did not end within {_DOWN_PATIENCE} seconds"),
                             advice=Text(f"查看 {where}/logs，必要时 kill -9 {pid}", f"read {where}/logs; if need be kill -9 {pid}"))
         time.sleep(0.1)
     print_note(Text("已停止", "stopped"))
@@ -164,4 +188,10 @@ def _on_signals() -> threading.Event:
 
 
 def _tell(name: str, what: Text) -> None:
-    print_note(Text(f"{name}：{what.zh}", f"{name}: {what.en}"))
+    with suppress(OSError):  # nobody may listen any more; the bus goes on
+        print_note(Text(f"{name}：{what.zh}", f"{name}: {what.en}"))
+
+
+def _tell_error(error: BusError) -> None:
+    with suppress(OSError):
+        print_error(error)

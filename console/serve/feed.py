@@ -14,7 +14,8 @@ class Feed:
     """A slow follower misses snapshots, never the newest one."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # A signal closes the feed in the very thread that may hold this.
+        self._lock = threading.RLock()
         self._latest: bytes | None = None
         self._queues: dict[asyncio.Queue[bytes | None], asyncio.AbstractEventLoop] = {}
         self._closed = False

@@ -1,14 +1,11 @@
 """What Kafka says of the bus: plan, workers, connectors, and how far each lane is behind."""
 
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeVar
-
-from pydantic import BaseModel, ValidationError
 
 from console.serve.lag import Behind, EndHistory, told_by_workers, uncovered
 from console.serve.watching import Watcher
+from console.watch import parsed
 from schemas.connector_status import STATUS_PREFIX, ConnectorStatus
 from schemas.control import ConnectorInstance, Plan
 from schemas.status import SILENT_AFTER, WorkerStatus
@@ -19,8 +16,6 @@ from wire.probe import answers
 from wire.settings import KafkaSettings
 
 __all__ = ["KafkaView", "KafkaWatch"]
-
-M = TypeVar("M", bound=BaseModel)
 
 PLAN, WORKERS, CONNECTORS, CURSORS = "bus.plan", "bus.workers", "bus.connectors", "bus.cursors"
 
@@ -48,6 +43,7 @@ class KafkaWatch(Watcher[KafkaView]):
         self._settings = settings
         self._history = EndHistory()
         self._committed: dict[tuple[str, int], int] = {}
+        self._orphaned: set[str] = set()
         self._asked = 0.0
 
     def watch(self) -> None:
@@ -69,10 +65,10 @@ class KafkaWatch(Watcher[KafkaView]):
                 self.stopping.wait(_LOOK)
 
     def _view(self, cluster: Cluster, plan: Plan, tables: dict[str, dict[bytes, bytes]]) -> KafkaView:
-        workers = _parsed(WorkerStatus, tables[WORKERS].values())
+        workers = parsed(WorkerStatus, tables[WORKERS].values())
         status = (value for key, value in tables[CURSORS].items() if key.startswith(STATUS_PREFIX.encode()))
-        return KafkaView(plan, workers, _parsed(ConnectorInstance, tables[CONNECTORS].values()),
-                         _parsed(ConnectorStatus, status), self._lanes(cluster, plan, workers))
+        return KafkaView(plan, workers, parsed(ConnectorInstance, tables[CONNECTORS].values()),
+                         parsed(ConnectorStatus, status), self._lanes(cluster, plan, workers))
 
     def _lanes(self, cluster: Cluster, plan: Plan, workers: tuple[WorkerStatus, ...]) -> tuple[Behind, ...]:
         now = time.time()
@@ -80,22 +76,14 @@ class KafkaWatch(Watcher[KafkaView]):
                  if lane.startswith(("raw.", "clean.", "clean-log."))}  # fmt: skip
         told = told_by_workers(worker for worker in workers if now - worker.updated / 1000 <= SILENT_AFTER)
         orphaned = uncovered(lanes, told)
-        if now - self._asked >= self.offsets_every:
+        # Of a lane that a worker has only now left no commit is known, or one of an earlier time: it is asked for at once.
+        if now - self._asked >= self.offsets_every or set(orphaned) - self._orphaned:
             # Asking after the plan's lane too: this is how we notice that Kafka is away; a reader only hears nothing.
             places = [(PLAN, 0), *((lane, number) for lane, count in lanes.items() for number in range(count))]
             self._history.note(cluster.ends(places, committed=True), now)
             if orphaned:
                 self._committed = {place: commit.offset for place, commit in cluster.committed("worker", orphaned).items()}
             self._asked = now
+        self._orphaned = set(orphaned)
         known = self._history.behind(orphaned, self._committed, now)
         return tuple(known.get(lane) or told[lane] for lane in sorted(lanes))
-
-
-def _parsed(kind: type[M], values: Iterable[bytes]) -> tuple[M, ...]:
-    found: list[M] = []
-    for value in values:
-        try:
-            found.append(kind.model_validate_json(value))
-        except ValidationError:
-            continue  # a newer writer's; it is not ours to judge
-    return tuple(found)

@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from console.serve.kafka_watch import KafkaView
@@ -13,11 +14,14 @@ from wire.cluster import Cluster
 from wire.reading import LaneReader, Place, Record
 from wire.settings import KafkaSettings
 
-__all__ = ["QuarantineView", "QuarantineWatch"]
+__all__ = ["Lying", "QuarantineView", "QuarantineWatch"]
 
-#: Letters looked at per partition at the start: the newest ones. `complete` says whether those were all.
+#: Letters known per partition: the newest ones. `complete` says whether those are all.
 NEWEST = 20_000
 _LOOK = 2.0
+
+Gist = tuple[str, ...]
+"""The dataset and the reasons of a letter."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +34,70 @@ class QuarantineView:
     reasons: tuple[tuple[str, str, int], ...] = ()
 
 
+class Lying:
+    """The newest letters of each partition that still lie there, in the order of their offsets. One owner thread."""
+
+    def __init__(self, start: Mapping[Place, int], most: int = NEWEST) -> None:
+        self._most = most
+        self._letters: dict[Place, dict[bytes, tuple[int, Gist]]] = {place: {} for place in start}
+        #: Of what lies below we know nothing.
+        self._known_from = dict(start)
+        self._first: dict[Place, int] = {}
+        self._gists: dict[Gist, Gist] = {}
+
+    @property
+    def complete(self) -> bool:
+        """Whether these are all that Kafka still has."""
+        return all(self._first.get(place, 0) >= known for place, known in self._known_from.items())
+
+    def take(self, batch: Iterable[Record]) -> None:
+        """Letters that came, or were settled."""
+        for record in batch:
+            place, key = (record.lane, record.partition), record.key or b""
+            letters = self._letters[place]
+            letters.pop(key, None)
+            if record.value is None:
+                continue
+            gist = _gist(record.value)
+            letters[key] = (record.offset, self._gists.setdefault(gist, gist))  # alike ones share one
+            if len(letters) > self._most:
+                dropped, _ = letters.pop(next(iter(letters)))
+                self._known_from[place] = dropped + 1
+
+    def forget(self, first: Mapping[Place, int]) -> None:
+        """What lies below these offsets Kafka has deleted: its retention is over."""
+        self._first |= first
+        for place, letters in self._letters.items():
+            gone = []
+            for key, (offset, _) in letters.items():
+                if offset >= first[place]:
+                    break
+                gone.append(key)
+            for key in gone:
+                del letters[key]
+
+    def counted(self) -> QuarantineView:
+        """How many lie there, by dataset and by reason."""
+        alike = Counter(gist for letters in self._letters.values() for _, gist in letters.values())
+        datasets: Counter[str] = Counter()
+        reasons: Counter[tuple[str, str]] = Counter()
+        for (dataset, *codes), letters in alike.items():
+            datasets[dataset] += letters
+            for code in codes:
+                reasons[dataset, code] += letters
+        return QuarantineView(
+            alike.total(), self.complete, tuple(sorted(datasets.items(), key=lambda item: (-item[1], item[0]))),
+            tuple((dataset, code, letters) for (dataset, code), letters in
+                  sorted(reasons.items(), key=lambda item: (-item[1], item[0]))))  # fmt: skip
+
+
 class QuarantineWatch(Watcher[QuarantineView]):
     """Reads the quarantine lanes of the plan that `bus` has seen."""
 
     def __init__(self, settings: KafkaSettings, bus: Watcher[KafkaView]) -> None:
         super().__init__("quarantine")
+        #: Seconds between two questions for what Kafka has deleted.
+        self.beginnings_every = 8.0
         self._settings = settings
         self._bus = bus
 
@@ -50,63 +113,35 @@ class QuarantineWatch(Watcher[QuarantineView]):
                 self.stopping.wait(_LOOK)
 
     def _follow(self, lanes: list[str]) -> None:
-        start, complete = self._start(lanes)
-        lying: dict[tuple[str, bytes], tuple[str, ...]] = {}
-        with LaneReader(self._settings, lanes, start) as reader:
-            for batch in reader.to_end():
-                _take(lying, batch)
-            self.show(_counted(lying, complete))
-            asked = time.monotonic()
-            while not self.stopping.wait(_LOOK) and self._lanes() == lanes:
-                moved = False
-                while batch := reader.batch(0):
-                    moved = True
-                    _take(lying, batch)
-                if moved or time.monotonic() - asked > 4 * _LOOK:
-                    asked = time.monotonic()
-                    if not moved:
-                        reader.ends()  # is Kafka still there?
-                    self.show(_counted(lying, complete))
-
-    def _start(self, lanes: list[str]) -> tuple[dict[Place, int], bool]:
         cluster = Cluster(self._settings)
         places = cluster.places(lanes)
         first, ends = cluster.beginnings(places), cluster.ends(places)
         start = {place: max(first[place], ends[place] - NEWEST) for place in places}
-        return start, start == first
+        lying, asked = Lying(start), time.monotonic()
+        lying.forget(first)
+        with LaneReader(self._settings, lanes, start) as reader:
+            for batch in reader.to_end():
+                lying.take(batch)
+            self.show(lying.counted())
+            while not self.stopping.wait(_LOOK) and self._lanes() == lanes:
+                moved = False
+                while batch := reader.batch(0):
+                    moved = True
+                    lying.take(batch)
+                if time.monotonic() - asked > self.beginnings_every:
+                    asked, moved = time.monotonic(), True
+                    lying.forget(cluster.beginnings(places))  # and so we notice that Kafka is away
+                if moved:
+                    self.show(lying.counted())
 
     def _lanes(self) -> list[str]:
         plan = self._bus.view.plan if self._bus.view is not None else Plan()
         return sorted(lane for lane in plan.lanes if lane.startswith("dead."))
 
 
-def _take(lying: dict[tuple[str, bytes], tuple[str, ...]], batch: list[Record]) -> None:
-    for record in batch:
-        place = (record.lane, record.key or b"")
-        if record.value is None:
-            lying.pop(place, None)
-        else:
-            lying[place] = _gist(record.value)
-
-
-def _gist(value: bytes) -> tuple[str, ...]:
-    """The dataset and the reasons of a letter."""
+def _gist(value: bytes) -> Gist:
     try:
         letter = decode_letter(value)
     except RejectError:
         return ("", "undecodable")
     return (letter.dataset, *sorted({one.reason for one in letter.findings if one.severity == "reject"}))
-
-
-def _counted(lying: dict[tuple[str, bytes], tuple[str, ...]], complete: bool) -> QuarantineView:
-    alike = Counter(lying.values())
-    datasets: Counter[str] = Counter()
-    reasons: Counter[tuple[str, str]] = Counter()
-    for (dataset, *codes), letters in alike.items():
-        datasets[dataset] += letters
-        for code in codes:
-            reasons[dataset, code] += letters
-    return QuarantineView(
-        len(lying), complete, tuple(sorted(datasets.items(), key=lambda item: (-item[1], item[0]))),
-        tuple((dataset, code, letters) for (dataset, code), letters in
-              sorted(reasons.items(), key=lambda item: (-item[1], item[0]))))  # fmt: skip

@@ -8,7 +8,7 @@ FROM
     (
         SELECT $name AS name, day, dataset, sum(d.records) AS part
         FROM day_route AS d FINAL
-        WHERE day >= {first:Date} AND day <= {last:Date} AND cause = 'live' AND stage IN ($stages)
+        WHERE day >= {first:Date} AND day <= {last:Date} AND cause = 'live' AND stage IN ($stages) AND $condition
             AND ({name:String} = '' OR $name = {name:String})
         GROUP BY name, day, dataset
     ) AS p

@@ -1,4 +1,5 @@
--- When a subscription began, changed or ended, as far as the ledger saw it in the plan: between `since` and `until`.
+-- When a subscription began, changed or ended, as far as the ledger saw it in the plan: it concerns what arrived between
+-- `since` and `until`. Seen within that time, or, where older records were on their way then, at its end.
 CREATE TABLE IF NOT EXISTS subscription_change
 (
     subscription LowCardinality(String),

@@ -14,12 +14,13 @@ from schemas.codec.frame import undecodable
 from schemas.errors import RejectError
 from schemas.text import Text
 
-__all__ = ["Avro", "Json", "inlined", "parsed"]
+__all__ = ["PRIMITIVE", "Avro", "Json", "inlined", "parsed", "unencodable"]
 
 #: A schema as JSON has it: a name, a list of branches, or an object.
 Json = Any
 
-_PRIMITIVE = {"null", "boolean", "int", "long", "float", "double", "bytes", "string"}
+#: The types that have no name of their own.
+PRIMITIVE = {"null", "boolean", "int", "long", "float", "double", "bytes", "string"}
 
 
 def parsed(schema: Json) -> Json:
@@ -31,19 +32,24 @@ def parsed(schema: Json) -> Json:
                           advice=Text("检查 .avsc 文件", "correct the .avsc file")) from None
 
 
-def inlined(schema: Json, named: dict[str, Json]) -> Json:
-    """A part of a larger parsed schema standing alone: the first use of each name carries the definition."""
-    given: set[str] = set()
+def inlined(schema: Json, named: Mapping[str, Json], given: set[str] | None = None) -> Json:
+    """A part of a larger schema standing alone: the first use of each name carries the definition.
+
+    Parts that will stand side by side share `given`, the names defined in those before.
+    """
+    defined: set[str] = set() if given is None else given
 
     def walk(node: Json) -> Json:
         if isinstance(node, str):
-            if node in _PRIMITIVE or node in given or node not in named:
+            if node in PRIMITIVE or node in defined or node not in named:
                 return node
             node = named[node]
         if isinstance(node, list):
             return [walk(branch) for branch in node]
-        if node["type"] in ("record", "enum", "fixed"):
-            given.add(node["name"])
+        if "name" in node:
+            if node["name"] in defined:
+                return node["name"]
+            defined.add(node["name"])
         copy = {key: value for key, value in node.items() if not key.startswith("__")}
         if "fields" in node:
             copy["fields"] = [{**part, "type": walk(part["type"])} for part in node["fields"]]
@@ -60,15 +66,19 @@ class Avro:
 
     def __init__(self, schema: str | Json) -> None:
         self.schema = parsed(_json(schema) if isinstance(schema, str) and schema.lstrip()[:1] in "{[" else schema)
+        # fastavro looks at a value before it writes it only where there are branches to choose from; elsewhere it writes a
+        # number that no int can hold, and cuts a fraction off.
+        self._choice = self.schema if isinstance(self.schema, list) else [self.schema]
+        self._skip = 0 if isinstance(self.schema, list) else 1
 
     def encode(self, value: Any) -> bytes:
         """The value in bytes; RejectError `unencodable` names the fields that do not fit."""
         out = io.BytesIO()
         try:
-            fastavro.schemaless_writer(out, self.schema, value, strict_allow_default=True)
+            fastavro.schemaless_writer(out, self._choice, value, strict_allow_default=True)
         except Exception:
-            raise _unencodable(self.unfit(value)) from None
-        return out.getvalue()
+            raise unencodable(self.unfit(value)) from None
+        return out.getvalue()[self._skip:]
 
     def decode(self, data: bytes) -> Any:
         """The value in these bytes, all of them; RejectError `undecodable` otherwise."""
@@ -107,7 +117,7 @@ class Avro:
     def takes(self, value: Any) -> bool:
         """Whether the value can be encoded."""
         try:
-            fastavro.schemaless_writer(io.BytesIO(), self.schema, value, strict_allow_default=True)
+            fastavro.schemaless_writer(io.BytesIO(), self._choice, value, strict_allow_default=True)
         except Exception:
             return False
         return True
@@ -116,7 +126,7 @@ class Avro:
 def _json(text: str) -> Json:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise RejectError("schema_invalid", Text("模式不是 JSON", "the schema is not JSON"),
                           advice=Text("检查 .avsc 文件", "correct the .avsc file")) from None
 
@@ -126,7 +136,8 @@ def _record_of(kind: Json) -> Json:
     return next((branch for branch in branches if isinstance(branch, dict) and branch["type"] == "record"), "null")
 
 
-def _unencodable(fields: list[str]) -> RejectError:
+def unencodable(fields: list[str]) -> RejectError:
+    """The answer to values that do not fit, by field name."""
     names = ", ".join(fields) or "?"
     return RejectError("unencodable", Text(f"字段与模式不符: {names}", f"fields do not fit the schema: {names}"),
                        advice=Text("核对字段名与类型", "compare field names and types with the schema"))

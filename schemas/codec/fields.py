@@ -6,8 +6,9 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from schemas.codec.avro import Avro, Json
+from schemas.codec.avro import Avro, Json, unencodable
 from schemas.codec.varint import INT, read_long, read_text, text_bytes
+from schemas.errors import RejectError
 
 __all__ = ["Field", "milli_end", "text_of"]
 
@@ -63,8 +64,17 @@ class Field:
     def encode(self, value: Any) -> bytes:
         """The slice of a value; RejectError `unencodable` if it does not fit."""
         if self.kind != "text" or not isinstance(value, str):
-            return self.avro.encode(value)
+            piece = self.avro.encode(value)
+            if self.kind == "decimal" and value is not None and not self._is_whole(piece):
+                raise unencodable([self.name])  # fastavro counts the digits of 1E+9 as one
+            return piece
         return text_bytes(value) if self.some < 0 else bytes((self.some,)) + text_bytes(value)
+
+    def _is_whole(self, piece: bytes) -> bool:
+        try:
+            return self.end(piece, self.nullable) == len(piece)
+        except ValueError:
+            return False
 
     def text(self, piece: bytes) -> str | None:
         """The value as text; None for null."""
@@ -81,17 +91,25 @@ class Field:
         return read_text(piece, start)[0]
 
     def from_text(self, text: str) -> bytes:
-        """The slice of the value that reads so; ValueError where no value does."""
-        if self.kind == "enum" and text not in self.symbols:
-            raise ValueError(text)
+        """The slice of the value that reads so, in this spelling or another; ValueError where no value does."""
         if self._from_text is None:
             raise ValueError(self.kind)
-        return self.encode(self._from_text(text))
+        try:
+            return self.encode(self._from_text(text))
+        except (RejectError, LookupError, ArithmeticError):
+            raise ValueError(self.kind) from None
+
+    def spelling(self, text: str) -> str:
+        """The one spelling of the value that reads so: what `text` gives for it; ValueError where no value does."""
+        return self.text(self.from_text(text)) or ""
 
     def other(self, v: bytes, p: int) -> tuple[bytes, int]:
         """The slice of a value only fastavro reads, and where the value ends."""
         value, end = self.avro.decode_part(v, p)
-        return self.avro.encode(value), end
+        try:
+            return self.avro.encode(value), end
+        except RejectError:
+            raise ValueError(self.kind) from None
 
 
 def _branches(schema: Json) -> tuple[int, int, Json]:
@@ -195,7 +213,14 @@ def _boolean(text: str) -> bool:
     return {"true": True, "false": False}[text]
 
 
+def _moment(text: str) -> dt.datetime:
+    moment = dt.datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError  # the machine's own zone would decide
+    return moment
+
+
 _FROM_TEXT: dict[str, Callable[[str], Any]] = {
     "text": str, "enum": str, "int": int, "long": int, "date": dt.date.fromisoformat, "decimal": Decimal,
-    "timestamp-millis": dt.datetime.fromisoformat, "boolean": _boolean,
+    "timestamp-millis": _moment, "boolean": _boolean,
 }

@@ -27,17 +27,17 @@ def long_bytes(value: int) -> bytes:
 
 
 def read_unsigned(v: bytes, p: int, size: int) -> tuple[int, int]:
-    """The bits of the number that begins at `p`, and where it ends; `size` is INT or LONG."""
-    n, shift, byte = 0, 0, 128
-    start = p
-    while byte > 127:
+    """The bits of the number that begins at `p`, and where it ends; `size` is INT or LONG. No number has more than ten bytes."""
+    n = 0
+    for shift in range(0, 70, 7):
         byte = v[p]
         n |= (byte & 127) << shift
-        shift += 7
         p += 1
-    if n >= size or (byte == 0 and p - start > 1):
-        raise ValueError
-    return n, p
+        if byte < 128:
+            if n >= size or (byte == 0 and shift):
+                break
+            return n, p
+    raise ValueError
 
 
 def read_long(v: bytes, p: int, size: int = LONG) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from schemas.names import Names
 from schemas.text import Text
 from streams.chunk import Output, PartitionId
 from streams.transport.exits import BROKEN, FENCED, HALTED, end_process
-from streams.transport.outage import Outage
+from wire.outage import Outage
 
 __all__ = ["Aborted", "CommitOffset", "TransactionalProducer"]
 

@@ -21,11 +21,11 @@ from streams.transport.chunking import Chunking
 from streams.transport.exits import BROKEN, FENCED, end_process, halt_process
 from streams.transport.handover import Delivery, Handover, Opening
 from streams.transport.lag import Ends
-from streams.transport.outage import Outage
 from streams.transport.positions import Positions, Reading
 from streams.transport.recall import Recall
 from streams.transport.starting import Start, starts_of
 from streams.transport.view import View
+from wire.outage import Outage
 
 __all__ = ["Reader"]
 

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from console.cli import main
 from console.connection import connect
 from console.watch import reports_of
 from schemas import text
+from trial.kafka.ports import draw_port
 from wire.reading import ends
 
 PATIENCE = 90
@@ -27,7 +27,7 @@ class Up:
 
     def __init__(self, home: Path, *arguments: str, **environment: str) -> None:
         self.home = home
-        self.ledger, self.serve = (f"127.0.0.1:{free_port()}" for _ in range(2))
+        self.ledger, self.serve = (f"127.0.0.1:{draw_port()}" for _ in range(2))
         self.output = home.with_name(f"{home.name}.{self.serve.rpartition(':')[2]}.output")
         known = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH", "XDG_CACHE_HOME", "KAFKA_HOME") if name in os.environ}
         addresses = {"SHUTONG_LEDGER_ADDRESS": self.ledger, "SHUTONG_SERVE_ADDRESS": self.serve}
@@ -72,12 +72,6 @@ def wait_for_the_snapshot(bus: Up) -> None:
         assert time.monotonic() < deadline, (now, worker, bus.said())
         before = now
         time.sleep(0.5)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def alive(family: list[psutil.Process], patience: float = 10) -> list[str]:

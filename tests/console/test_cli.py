@@ -7,10 +7,12 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from typer.main import get_command
 
 from console import cli
@@ -19,10 +21,13 @@ from console.connection import connect, ledger_address, remember
 from console.machine import LocalBus
 from console.output import Format, print_rows
 from console.running import run_process
+from console.watch import connector_reports
 from ledger.client import Books
+from schemas.connector_status import ConnectorStatus
 from schemas.errors import HaltError, RejectError, RetryError
 from schemas.text import Text, set_language
 from streams.transport.exits import FENCED, HALTED
+from tests.console.serve.conftest import connector
 
 Shutong = Callable[..., object]
 COMMANDS = get_command(cli.app).commands  # type: ignore[attr-defined]
@@ -57,6 +62,33 @@ def test_without_a_bus_a_command_fails_with_advice(shutong: Shutong, words: tupl
     english = shutong("--lang", "en", *words, "--home", str(tmp_path))
     assert (english.code, english.out) == (1, "")
     assert "→ run shutong up" in english.err
+
+
+@pytest.mark.parametrize("words", [("status", "--lang", "en"), ("status", "--lang=en"), ("--lang", "en", "status")], ids=" ".join)
+def test_the_language_may_stand_behind_the_command_too(shutong: Shutong, words: tuple[str, ...], tmp_path: Path) -> None:
+    ran = shutong(*words, "--home", str(tmp_path))
+    assert ran.code == 1
+    assert "no bus runs" in ran.err
+    set_language("zh")
+    assert shutong("status", "--home", str(tmp_path), "--lang").code == 2
+    assert shutong("tail", "--home", str(tmp_path), "--", "--lang").code == 1, "behind -- it is a lane"
+
+
+def test_a_message_of_a_newer_program_is_not_called_a_wrong_setting(shutong: Shutong, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValidationError) as strange:
+        ConnectorStatus.model_validate({"state": "340101199001011234"})
+    monkeypatch.setattr(catalogue, "plan_of", raising(strange.value))
+    ran = shutong("--lang", "en", "dataset", "list")
+    assert ran.code == 1
+    assert "ValidationError" in ran.err
+    assert "SHUTONG_" not in ran.err
+    assert "340101199001011234" not in ran.err
+
+
+def test_status_leaves_out_what_a_newer_connector_says() -> None:
+    known = connector("health.people").to_json()
+    table = {b"status/health.people": known, b"status/new.one": b'{"state": "of a newer kind"}'}
+    assert connector_reports(table, time.time())["connect"]["state"] == "1 running"
 
 
 def test_the_ledger_s_questions_say_where_they_found_nobody(shutong: Shutong, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from schemas.errors import HaltError
 from trial.city.postgres import LocalPostgres
 from trial.city.registers import TABLES
 from trial.kafka import jars, settings
+from trial.kafka.ports import draw_port
 from wire.probe import answers, wait_for_kafka
 from wire.settings import KafkaSettings
 
@@ -29,12 +29,6 @@ BUREAU = ("worker", "connect", "ledger", "serve")
 def run(script: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["/bin/sh", str(DEPLOY / script), *arguments], capture_output=True, text=True, timeout=60,
                           env={"PATH": os.environ["PATH"], **environment})
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_every_secret_is_drawn_once_and_never_overwritten(tmp_path: Path) -> None:
@@ -88,7 +82,7 @@ def distribution(tmp_path: Path) -> Path:
 @pytest.fixture
 def container(tmp_path: Path, distribution: Path) -> Iterator[KafkaSettings]:
     """What start.sh runs, on free ports; the settings of its administrator."""
-    inside, outside, controller = free_port(), free_port(), free_port()
+    inside, outside, controller = draw_port(), draw_port(), draw_port()
     environment = {
         "PATH": os.environ["PATH"], "KAFKA_DIR": str(distribution), "KAFKA_DATA": str(tmp_path / "data"),
         "KAFKA_RUN": str(tmp_path / "run"), "KAFKA_INSIDE": f"127.0.0.1:{inside}", "KAFKA_OUTSIDE": f"127.0.0.1:{outside}",
@@ -153,7 +147,7 @@ def psql_folder() -> Path:
 def test_a_health_check_fails_while_nothing_listens() -> None:
     done = subprocess.run([sys.executable, "-m", "console.health", "serve"], capture_output=True, text=True, timeout=60,
                           env={"PATH": os.environ["PATH"], "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
-                               "SHUTONG_SERVE_ADDRESS": f"0.0.0.0:{free_port()}"})
+                               "SHUTONG_SERVE_ADDRESS": f"0.0.0.0:{draw_port()}"})
     assert done.returncode == 1
     assert "✗" in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,18 +1,25 @@
 """`apply` on a real Kafka: lanes, users and rights first, then one version; revocation; what is new becomes settled."""
 
 import stat
+import time
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 from pydantic import SecretStr
 
-from governance.apply import apply, password_file, preview, settle
+from governance.apply import apply, password_file, preview
 from governance.problems import RefusedError
-from schemas.errors import BusError
+from governance.settling import settle
+from schemas.control import Plan
+from schemas.errors import BusError, HaltError
 from trial.kafka import ADMIN, LocalKafka
+from wire.admin import Done, Provisioner
 from wire.cluster import Cluster
-from wire.control import ControlReader
+from wire.control import ControlReader, ControlWriter
+from wire.grants import Grants
 from wire.probe import answers
 from wire.publisher import Publisher
 from wire.reading import LaneReader
@@ -76,13 +83,164 @@ def test_joining_a_lane_that_holds_data_is_refused_and_writes_nothing(
 def test_a_lane_stays_new_until_every_partition_has_a_commit(
         admin: KafkaSettings, city_folder: Path, tmp_path: Path) -> None:
     apply(admin, city_folder, tmp_path / "secrets")
-    assert set(settle(admin)) == {"raw.health", "clean.health"}
+    assert set(settle(admin, tmp_path / "secrets")) == {"raw.health", "clean.health"}
     commit(admin, "raw.health", [0, 1])
     commit(admin, "clean.health", [0])
-    assert settle(admin) == ["clean.health"]
+    assert settle(admin, tmp_path / "secrets") == ["clean.health"]
     with ControlReader(admin) as reader:
         plan = reader.load()
     assert (plan.lanes["raw.health"].new, plan.lanes["clean.health"].new) == (False, True)
+
+
+def test_the_next_apply_does_not_give_back_what_was_taken_away(admin: KafkaSettings, city_folder: Path, tmp_path: Path) -> None:
+    apply(admin, city_folder, tmp_path / "secrets")
+    (city_folder / "subscriptions/tax.health.resident.toml").unlink()
+    apply(admin, city_folder, tmp_path / "secrets")
+    assert apply(admin, city_folder, tmp_path / "secrets").written is False
+    assert Grants(admin, Cluster(admin)).of("subscriber.tax") == set()
+    (city_folder / "departments/edu.toml").write_text('title = "教育局"\nroles = ["provider"]\n')
+    assert apply(admin, city_folder, tmp_path / "secrets").written is True
+    assert Grants(admin, Cluster(admin)).of("subscriber.tax") == set()
+
+
+def test_an_apply_killed_between_plan_and_revocation_is_finished_by_the_next(
+        admin: KafkaSettings, city_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    apply(admin, city_folder, tmp_path / "secrets")
+    (city_folder / "subscriptions/tax.health.resident.toml").unlink()
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(Provisioner, "revoke", killed)
+        apply(admin, city_folder, tmp_path / "secrets")
+    tax = admin.as_role("subscriber.tax", read_secret(password_file(tmp_path / "secrets", "subscriber.tax")))
+    answers(tax)
+    assert apply(admin, city_folder, tmp_path / "secrets").written is False
+    assert Grants(admin, Cluster(admin)).of("subscriber.tax") == set()
+    with pytest.raises(BusError):
+        answers(tax)
+
+
+def test_who_is_granted_again_can_log_in_and_read(admin: KafkaSettings, city_folder: Path, tmp_path: Path) -> None:
+    apply(admin, city_folder, tmp_path / "secrets")
+    file = city_folder / "subscriptions/tax.health.resident.toml"
+    text = file.read_text(encoding="utf-8")
+    file.unlink()
+    apply(admin, city_folder, tmp_path / "secrets")
+    file.write_text(text, encoding="utf-8")
+    apply(admin, city_folder, tmp_path / "secrets")
+    tax = admin.as_role("subscriber.tax", read_secret(password_file(tmp_path / "secrets", "subscriber.tax")))
+    with LaneReader(tax, ["deliver.tax"]) as reader:
+        assert list(reader.to_end()) == []
+
+
+def test_a_role_taken_out_of_a_department_loses_rights_and_password(
+        admin: KafkaSettings, city_folder: Path, tmp_path: Path) -> None:
+    department = city_folder / "departments/tax.toml"
+    department.write_text('title = "税务局"\nroles = ["subscriber", "provider"]\n', encoding="utf-8")
+    apply(admin, city_folder, tmp_path / "secrets")
+    publisher = admin.as_role("provider.tax", read_secret(password_file(tmp_path / "secrets", "provider.tax")))
+    answers(publisher)
+    department.write_text('title = "税务局"\nroles = ["subscriber"]\n', encoding="utf-8")
+    apply(admin, city_folder, tmp_path / "secrets")
+    assert Grants(admin, Cluster(admin)).of("provider.tax") == set()
+    assert Grants(admin, Cluster(admin)).of("subscriber.tax") != set()
+    with pytest.raises(BusError):
+        answers(publisher)
+
+
+def test_an_apply_killed_before_its_users_were_made_is_finished_by_the_next(
+        admin: KafkaSettings, city_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(Provisioner, "ensure_users", killed)
+        apply(admin, city_folder, tmp_path / "secrets")
+    before = read_secret(password_file(tmp_path / "secrets", "worker"))
+    apply(admin, city_folder, tmp_path / "secrets")
+    assert read_secret(password_file(tmp_path / "secrets", "worker")) == before
+    answers(admin.as_role("worker", before))
+
+
+def test_apply_from_another_home_leaves_the_passwords_of_a_running_bus_alone_and_says_so(
+        admin: KafkaSettings, city_folder: Path, tmp_path: Path) -> None:
+    apply(admin, city_folder, tmp_path / "secrets")
+    worker = admin.as_role("worker", read_secret(password_file(tmp_path / "secrets", "worker")))
+    told: list[Done] = []
+    (city_folder / "departments/edu.toml").write_text('title = "教育局"\nroles = ["provider"]\n')
+    applied = apply(admin, city_folder, tmp_path / "elsewhere", told.append)
+    answers(worker)
+    assert not password_file(tmp_path / "elsewhere", "worker").exists()
+    assert {"worker", "connect", "ledger", "serve", "subscriber.tax"} <= set(applied.elsewhere)
+    assert "provider.edu" not in applied.elsewhere
+    answers(admin.as_role("provider.edu", read_secret(password_file(tmp_path / "elsewhere", "provider.edu"))))
+    (kept,) = [done.what.en for done in told if done.name == "elsewhere"]
+    assert all(role in kept for role in applied.elsewhere)
+
+
+def test_settling_steps_back_while_an_apply_of_the_same_home_is_under_way(
+        admin: KafkaSettings, city_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    apply(admin, city_folder, tmp_path / "secrets")
+    for lane in ("raw.health", "clean.health"):
+        commit(admin, lane, [0, 1])
+    write, remaining = ControlWriter.write, []
+
+    def meanwhile(writer: ControlWriter, *what: Any) -> Plan:
+        monkeypatch.setattr(ControlWriter, "write", write)
+        remaining.append(set(settle(admin, tmp_path / "secrets")))
+        return write(writer, *what)
+
+    monkeypatch.setattr(ControlWriter, "write", meanwhile)
+    (city_folder / "departments/edu.toml").write_text('title = "教育局"\nroles = ["subscriber"]\n')
+    assert apply(admin, city_folder, tmp_path / "secrets").version == 2
+    assert remaining == [{"raw.health", "clean.health"}]
+    assert settle(admin, tmp_path / "secrets") == []
+
+
+def test_data_that_come_while_lanes_and_rights_are_made_refuse_who_would_miss_them(
+        admin: KafkaSettings, city_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    apply(admin, city_folder, tmp_path / "secrets")
+    grant = Provisioner.grant
+
+    def meanwhile(provisioner: Provisioner, roles: Iterable[str]) -> list[Done]:
+        with Publisher(admin) as publisher:
+            publisher.send("raw.health", b"k", b"v")
+        return grant(provisioner, roles)
+
+    monkeypatch.setattr(Provisioner, "grant", meanwhile)
+    (city_folder / "departments/police.toml").write_text('title = "公安局"\nroles = ["subscriber"]\n')
+    (city_folder / "subscriptions/police.health.resident.toml").write_text('fields = ["name"]\npurpose = "p"\n')
+    with pytest.raises(RefusedError, match=r"police\.health\.resident"):
+        apply(admin, city_folder, tmp_path / "secrets")
+    with ControlReader(admin) as reader:
+        assert reader.load().version == 1
+
+
+def test_a_lane_that_was_deleted_is_made_again_unless_workers_keep_positions_on_it(
+        admin: KafkaSettings, city_folder: Path, tmp_path: Path) -> None:
+    apply(admin, city_folder, tmp_path / "secrets")
+    delete(admin, "deliver.tax")
+    told: list[Done] = []
+    assert apply(admin, city_folder, tmp_path / "secrets", told.append).written is False
+    assert [done.name for done in told] == ["deliver.tax"]
+    assert Cluster(admin).existing(["deliver.tax"]) == {"deliver.tax": 1}
+    delete(admin, "raw.health")
+    for attempt in (lambda: preview(admin, city_folder), lambda: apply(admin, city_folder, tmp_path / "secrets")):
+        with pytest.raises(HaltError, match=r"raw\.health") as refused:
+            attempt()
+        assert "shutong apply" not in str(refused.value)
+    assert Cluster(admin).existing(["raw.health"]) == {}
+
+
+def delete(settings: KafkaSettings, lane: str) -> None:
+    cluster = Cluster(settings)
+    for future in cluster.admin.delete_topics([settings.names.topic(lane)]).values():
+        future.result(20)
+    while cluster.existing([lane]):
+        time.sleep(0.05)
+
+
+class Killed(BaseException):
+    """What a test does in place of `kill -9`: nothing of the bus catches it."""
+
+
+def killed(*_: object) -> NoReturn:
+    raise Killed
 
 
 def commit(settings: KafkaSettings, lane: str, partitions: list[int]) -> None:

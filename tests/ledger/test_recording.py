@@ -1,21 +1,28 @@
 """The recorder's core on the real table: each row once whatever is read again, one insert one month, at most so many rows."""
 
+import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from datetime import date
+from typing import Any, cast
 
 import pytest
 
 from ledger.days import Days
-from ledger.recorder import Recording
+from ledger.duty import Duty
+from ledger.recorder import Recorder, Recording
 from ledger.retention import drop_old
+from ledger.settings import LedgerSettings
 from ledger.shanghai import month_of
 from ledger.store import Store
 from ledger.tallies import BATCH_ROWS, Batch, rows_of
 from schemas.codec import encode_tallies
 from schemas.errors import HaltError, RetryError
+from schemas.names import TALLIES
 from schemas.tally import Tally, TallyKey
 from schemas.text import Text
 from tests.ledger.drawn import flat, messages, second
+from wire.reading import LaneReader
+from wire.reading import Record as RawRecord
 
 MIDNIGHT = second("2026-11-01T00:00:00")
 
@@ -133,6 +140,91 @@ def test_partitions_resume_each_at_their_own_place(store: Store) -> None:
     again.take(0, 98, encode_tallies("w", 1, [one(MIDNIGHT)]))
     again.flush()
     assert stored(store) == [(0, 7, 0), (0, 98, 0), (3, 99, 0), (3, 99, 1)]
+
+
+class Lane:
+    """Stands where a reader of bus.tallies would: a message at each turn, and the duty ends with the last."""
+
+    def __init__(self, values: Sequence[bytes]) -> None:
+        self._left = [RawRecord(TALLIES, 0, offset, MIDNIGHT * 1000, None, value) for offset, value in enumerate(values)]
+        self.positions = {(TALLIES, 0): 0}
+
+    def batch(self, timeout: float) -> list[RawRecord]:
+        record = self._left.pop(0)
+        self.positions = {(TALLIES, 0): record.offset + 1}
+        return [record]
+
+    def ends(self) -> dict[tuple[str, int], int]:
+        return {(TALLIES, 0): 100}
+
+    @property
+    def stopping(self) -> bool:
+        return not self._left
+
+    def fine(self) -> None:
+        pass
+
+
+def no_memory() -> RetryError:
+    return RetryError(Text("内存不足", "no memory"), advice=Text("等", "wait"))
+
+
+def test_a_day_that_cannot_be_added_up_is_put_off_and_said_and_recording_goes_on(
+        home: LedgerSettings, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder, days, lane = Recorder(home), Days(store), Lane([encode_tallies("w", 1, [one(MIDNIGHT)]) for _ in range(5)])
+    known: list[Mapping[int, int]] = []
+
+    def fail(*given: Any) -> None:
+        known.append(recorder.status.recorded)
+        raise no_memory()
+
+    monkeypatch.setattr(Days, "_day", fail)
+    monkeypatch.setattr("ledger.recorder._PATIENCE", 0.0)
+    recorder._record(cast(Duty, lane), cast(LaneReader, lane), Recording(store, days), days, store)
+    assert len(stored(store)) == 5
+    assert (recorder.status.recorded, recorder.status.settled_up_to, recorder.status.pending_days) == ({0: 5}, {}, 1)
+    assert "no memory" in recorder.status.problem or "内存不足" in recorder.status.problem
+    assert known == [{0: 1}], "what is in the table is said before its days are added up"
+
+
+def test_old_months_that_cannot_be_dropped_do_not_hold_up_recording(
+        home: LedgerSettings, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[Store] = []
+
+    def fail(asked: Store) -> None:
+        tried.append(asked)
+        raise no_memory()
+
+    monkeypatch.setattr("ledger.recorder.drop_old", fail)
+    days, lane = Days(store), Lane([encode_tallies("w", 1, [one(MIDNIGHT)]) for _ in range(5)])
+    recording = Recording(store, days)
+    Recorder(home)._record(cast(Duty, lane), cast(LaneReader, lane), recording, days, store)
+    recording.flush()
+    assert (len(tried), len(stored(store))) == (1, 5)
+
+
+def test_a_day_put_off_waits_longer_each_time_and_holds_up_no_other(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, tried, broken = [0.0], list[tuple[float, date]](), {date(2026, 10, 31)}
+    days = Days(store, lambda: now[0])
+
+    def add_up(self: Days, day: date, hours: set[int]) -> None:
+        tried.append((now[0], day))
+        if day in broken:
+            raise no_memory()
+
+    monkeypatch.setattr(Days, "_day", add_up)
+    days.touch([MIDNIGHT - 1, MIDNIGHT])
+    for _ in range(200):
+        days.recompute_if_due()
+        now[0] += 1
+    old = [at for at, day in tried if day in broken]
+    assert [after - before for before, after in itertools.pairwise(old)] == [15, 30, 60]
+    assert [at for at, day in tried if day not in broken] == [2]
+    assert (days.pending, days.problem[:10]) == (1, "2026-10-31")
+    broken.clear()
+    now[0] += 600
+    days.recompute_if_due()
+    assert (days.pending, days.problem) == (0, "")
 
 
 BAD = {"no avro": b"\x07nonsense", "a stage nobody knows": encode_tallies("w", 1, [one(MIDNIGHT, stage="sold")]),

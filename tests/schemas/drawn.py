@@ -7,17 +7,22 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from schemas.codec import long_bytes
 from schemas.contract import event_schema
 from schemas.envelope import CAUSES, OPS, Event, Meta
 
 MILLI = st.integers(-62_135_596_800_000, 253_402_300_799_999)
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=90)
+_SHORT = st.text(st.characters(exclude_categories=["Cs"]), max_size=90)
+#: Now and then one of thousands of characters: its length takes two bytes, or three.
+TEXT = st.one_of(_SHORT, _SHORT, _SHORT, st.builds(lambda text, times: text * times, _SHORT, st.integers(2, 400)))
+#: Where ints, longs and lengths end.
+EDGES = [sign * (1 << power) + step for power in (6, 13, 20, 31, 32, 62) for sign in (1, -1) for step in (-1, 0, 1)]
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
-#: (Avro type, values of it). The named types take the field's name, so that two fields may both have one.
+#: (Avro type, values of it). The named types have no name yet: `named` gives one, or has two fields share one.
 SHAPES: dict[str, tuple[Any, st.SearchStrategy[Any]]] = {
     "string": ("string", TEXT),
-    "bytes": ("bytes", st.binary(max_size=90)),
+    "bytes": ("bytes", st.binary(max_size=90) | st.builds(lambda data, times: data * times, st.binary(max_size=90), st.integers(2, 400))),
     "int": ("int", st.integers(-(1 << 31), (1 << 31) - 1)),
     "long": ("long", st.integers(-(1 << 63), (1 << 63) - 1)),
     "boolean": ("boolean", st.booleans()),
@@ -36,14 +41,25 @@ SHAPES: dict[str, tuple[Any, st.SearchStrategy[Any]]] = {
 }
 
 
+def named(draw: st.DrawFn, shape: str, number: int, known: dict[str, list[str]]) -> Any:
+    """The type of a field: an enum or fixed gets a name of its own, or is one that a field before has defined."""
+    kind, _ = SHAPES[shape]
+    if not isinstance(kind, dict) or kind["type"] not in ("enum", "fixed"):
+        return kind
+    before = known.setdefault(shape, [])
+    if before and draw(st.booleans()):
+        return draw(st.sampled_from(before))
+    before.append(f"N{number}")
+    return {**kind, "name": f"N{number}"}
+
+
 @st.composite
 def row_shapes(draw: st.DrawFn) -> tuple[str, st.SearchStrategy[dict[str, Any]]]:
     """A row schema as text, and the rows that fit it."""
     fields, values = [], {}
+    known: dict[str, list[str]] = {}
     for number, shape in enumerate(draw(st.lists(st.sampled_from(list(SHAPES)), min_size=1, max_size=7))):
-        kind, value = SHAPES[shape]
-        if isinstance(kind, dict) and kind["type"] in ("enum", "fixed"):
-            kind = {**kind, "name": f"N{number}"}
+        kind, value = named(draw, shape, number, known), SHAPES[shape][1]
         if shape != "many":
             order = draw(st.sampled_from(["plain", "null first", "null last"]))
             kind = {"plain": kind, "null first": ["null", kind], "null last": [kind, "null"]}[order]
@@ -69,9 +85,9 @@ def events(draw: st.DrawFn) -> tuple[str, list[Event]]:
 
 @st.composite
 def damage(draw: st.DrawFn, value: bytes) -> bytes:
-    """The value with a few bytes flipped, cut, added or put in: some of it may still be an event."""
+    """The value with bytes flipped, cut, added or put in, few or ever so many: some of it may still be an event."""
     spot = draw(st.integers(0, len(value) - 1))
-    kind = draw(st.sampled_from(["flip", "cut", "add", "replace", "long zero", "insert"]))
+    kind = draw(st.sampled_from(["flip", "cut", "add", "replace", "long zero", "insert", "endless", "number"]))
     if kind == "flip":
         return value[:spot] + bytes((value[spot] ^ 1 << draw(st.integers(0, 7)),)) + value[spot + 1:]
     if kind == "cut":
@@ -83,4 +99,11 @@ def damage(draw: st.DrawFn, value: bytes) -> bytes:
     if kind == "long zero":
         # The same number with one byte more than it needs.
         return value[:spot] + bytes((value[spot] | 128, 0)) + value[spot + 1:]
+    if kind == "endless":
+        # A number that goes on and on, and may stand where a text, a row or the next field begins.
+        size = draw(st.integers(3, 12) | st.sampled_from([1_000, 50_000]))
+        return value[:spot] + draw(st.sampled_from([b"\x80", b"\xff"])) * size + draw(st.sampled_from([b"", b"\0", b"\1", value[spot:]]))
+    if kind == "number":
+        # A number of any size in place of a byte: a length, a count, a branch, a position.
+        return value[:spot] + long_bytes(draw(st.integers(-(1 << 63), (1 << 63) - 1) | st.sampled_from(EDGES))) + value[spot + 1:]
     return value[:spot] + draw(st.sampled_from([b"\x80", b"\xff", b"\xc3", b"\xed\xa0\x80"])) + value[spot:]

@@ -1,13 +1,16 @@
 """The shapes that datasets and subscriptions promise: the same text every time, masked types, and mistakes told at once."""
 
+import itertools
 import json
 from typing import Any
 
 import pytest
 
-from schemas.codec import Avro
+from schemas.codec import Avro, EventCodec, EventScanner
 from schemas.contract import (
     check_dataset,
+    check_subscription,
+    compile_subscription,
     event_schema,
     event_subject,
     output_schema,
@@ -16,6 +19,7 @@ from schemas.contract import (
 )
 from schemas.control import Dataset, Mask, Subscription
 from schemas.datasets import standard_dataset, standard_names
+from schemas.envelope import Event, Meta
 from schemas.errors import RejectError
 
 RESIDENT = standard_dataset("resident").declare("health.resident", 1)
@@ -82,6 +86,34 @@ def test_a_masked_field_says_so_and_promises_no_code_list() -> None:
     assert (division.get("mask"), division["code_list"]) == (None, "GB/T 2260")
 
 
+def of(*fields: Any) -> Dataset:
+    row = json.dumps({"type": "record", "name": "R", "fields": [{"name": "k", "type": "string"}, *fields]})
+    return Dataset(id="a.r", title="r", provider="a", key=("k",), row_schema=row, event_schema=1)
+
+
+SHARED = of({"name": "a", "type": {"type": "enum", "name": "E", "symbols": ["p", "q"]}}, {"name": "b", "type": ["null", "E"]},
+            {"name": "c", "type": ["E", "null"]},
+            {"name": "r", "type": {"type": "array", "items": {"type": "record", "name": "In", "fields": [
+                {"name": "x", "type": "E"}, {"name": "y", "type": {"type": "fixed", "name": "F", "size": 2}}]}}},
+            {"name": "s", "type": ["null", "In"]}, {"name": "t", "type": "F"})
+
+
+@pytest.mark.parametrize("masked", ["", "a", "b", "r"])
+def test_a_type_that_fields_share_is_defined_where_it_is_first_granted(masked: str) -> None:
+    text = event_schema("a.r", SHARED.row_schema)
+    scanner = EventScanner(text, 1)
+    row: dict[str, Any] = {"k": "1", "a": "p", "b": "q", "c": "q", "r": [{"x": "p", "y": b"12"}], "s": {"x": "q", "y": b"34"}, "t": b"56"}
+    scanned = scanner.scan(EventCodec(text, 1).encode(Event(Meta("i", "c", 0, "s", "t"), row)))
+    for fields in itertools.permutations("abcrst", 3):
+        masks = {masked: Mask(kind="null" if masked == "r" else "hmac")} if masked in fields else {}
+        item = Subscription(id="tax.a.r", subscriber="tax", dataset="a.r", fields=fields, masks=masks, purpose="p", output_schema=9)
+        assert check_subscription(SHARED, item) == []
+        delivery = compile_subscription(item, SHARED, scanner, "341500", b"secret")
+        told = EventCodec(output_schema(SHARED, item), 9).decode(delivery.value(scanned, "c", scanned.row, b"\0\0", 1)).row
+        assert told is not None
+        assert {name: told[name] for name in fields if name not in masks} == {name: row[name] for name in fields if name not in masks}
+
+
 @pytest.mark.parametrize("row", ["", "[1", "[]", '"string"', '{"type":"record","name":"R","fields":[{"name":"a"}]}',
                                  '{"type":"record","name":"R","namespace":"x","fields":[]}', '{"type":"enum","name":"E","symbols":["A"]}'])
 def test_a_row_that_is_no_record_is_refused_with_advice(row: str) -> None:
@@ -109,3 +141,45 @@ def test_a_key_field_is_of_a_type_with_one_spelling(kind: Any, good: bool) -> No
     row = json.dumps({"type": "record", "name": "R", "fields": [{"name": "k", "type": kind}]})
     dataset = Dataset(id="a.r", title="r", provider="a", key=("k",), row_schema=row, event_schema=1)
     assert (check_dataset(dataset) == []) == good
+
+
+def nothing(size: int = 0) -> dict[str, Any]:
+    return {"type": "fixed", "name": "F", "size": size}
+
+
+def within(kind: Any) -> dict[str, Any]:
+    return {"type": "record", "name": "In", "fields": [{"name": "x", "type": kind}]}
+
+
+@pytest.mark.parametrize(("field", "told"), [
+    ({"name": "姓名", "type": "string"}, "field name 姓名 is not made of ASCII"),
+    ({"name": "a" * 129, "type": "string"}, "or is longer than 128"),
+    ({"name": "k", "type": "int"}, "field k is there twice"),
+    ({"name": "f", "type": within("string") | {"name": "表"}}, "type name 表 of field f"),
+    ({"name": "f", "type": within("string") | {"namespace": "other"}}, "type name other.In of field f"),
+    ({"name": "f", "type": {"type": "array", "items": within("string") | {"fields": [{"name": "项", "type": "int"}]}}}, "field name f.项"),
+    ({"name": "f", "type": ["null", "R"]}, "type R of field f contains itself"),
+    ({"name": "f", "type": ["null", within(["null", "In"])]}, "type In of field f.x contains itself"),
+    ({"name": "f", "type": {"type": "map", "values": within({"type": "array", "items": "In"})}}, "type In of field f.x contains itself"),
+    ({"name": "f", "type": {"type": "array", "items": "null"}}, "array in field f take no bytes"),
+    ({"name": "f", "type": {"type": "array", "items": {"type": "null"}}}, "array in field f take no bytes"),
+    ({"name": "f", "type": {"type": "array", "items": within("null")}}, "array in field f take no bytes"),
+    ({"name": "f", "type": within({"type": "array", "items": nothing()})}, "array in field f.x take no bytes"),
+    ({"name": "f", "type": ["null", "null"]}, "union of field f"), ({"name": "f", "type": []}, "union of field f"),
+    ({"name": "f", "type": ["null", ["string"]]}, "union of field f"),
+    ({"name": "f", "type": ["string", {"type": "string"}]}, "union of field f"),
+])
+def test_a_row_of_a_shape_that_no_worker_or_receiver_could_take_is_refused_by_field(field: Any, told: str) -> None:
+    (problem,) = check_dataset(of(field))
+    assert told in problem.en
+
+
+@pytest.mark.parametrize("kind", [{"type": "array", "items": ["null", "string"]}, {"type": "array", "items": nothing(1)},
+                                  {"type": "map", "values": "null"}, within(["null", "string", within("int") | {"name": "Deep"}]),
+                                  within({"type": "array", "items": {"type": "array", "items": "boolean"}})])
+def test_a_row_with_bounded_parts_is_taken(kind: Any) -> None:
+    assert check_dataset(of({"name": "f", "type": kind})) == []
+
+
+def test_a_schema_nested_beyond_reading_is_none() -> None:
+    assert check_dataset(of().model_copy(update={"row_schema": '{"a":' * 100_000}))

@@ -2,15 +2,19 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.codec import decode_letter
+from schemas.codec import EventCodec, decode_letter, frame
+from schemas.contract import event_schema
+from schemas.control import Dataset, SchemaText
 from schemas.envelope import Event, Meta
 from schemas.errors import RetryError
+from schemas.value import is_value
 from streams.chunk import Chunk, Handled, Part, PartitionChange, Record
 from streams.clean import LARGEST_STEP, clean, place
 from tests.streams.world import (
@@ -21,6 +25,7 @@ from tests.streams.world import (
     STREAM,
     VILLAGE_CODEC,
     chunk,
+    city,
     compiled,
     dataset,
     key_of,
@@ -48,7 +53,7 @@ class Drawn(NamedTuple):
 
 KINDS = ("good", "fixable", "bad", "undecodable", "foreign schema", "foreign stream", "wrong key", "no key", "tombstone",
          "marker", "delete", "delete of nobody", "no position", "repeat", "jump", "other stream", "new epoch", "no row",
-         "row on delete", "marker of another")
+         "row on delete", "marker of another", "marker of nobody", "torn marker")
 
 
 @st.composite
@@ -83,7 +88,11 @@ def raw_records(draw: st.DrawFn) -> list[Drawn]:
         elif kind == "marker":
             key, data, fate = b"health.resident/", value("m", **at), "marker"
         elif kind == "marker of another":
-            data, fate, reason, moves = value("m", **at), "letter only", "key_mismatch", False
+            data, fate, reason, moves = value("m", **at), "quarantined", "key_mismatch", False
+        elif kind == "marker of nobody":
+            key, data, fate, reason, moves = b"health.nobody/", value("m", **at), "letter only", "key_mismatch", False
+        elif kind == "torn marker":
+            key, data, fate, reason, moves = b"health.resident/", value("m", **at)[:-1], "letter only", "undecodable", False
         elif kind == "delete":
             data = value("d", None, draw(st.sampled_from([None, resident()])), **at)
         elif kind == "delete of nobody":
@@ -208,6 +217,34 @@ def test_what_goes_on_carries_its_raw_position_its_time_and_what_was_repaired() 
     assert (cleaned.records, cleaned.fixed, cleaned.key.division) == (1, 1, "341502")
 
 
+def test_a_record_whose_key_is_empty_is_no_marker_whatever_is_done_to_it() -> None:
+    row = json.dumps({"type": "record", "name": "Q", "fields": [{"name": "a", "type": "string"}]})
+    item = Dataset(id="health.q", title="q", provider="health", key=("a",), row_schema=row, event_schema=9)
+    text = event_schema(item.id, row)
+    codec = EventCodec(text, 9)
+    plan = compiled(replace(city(), datasets={item.id: item}, subscriptions={},
+                            schemas={9: SchemaText(id="9", number=9, subject="health.QEvent", text=text)}))
+    events: list[tuple[Any, Any, Any]] = [("c", {"a": ""}, None), ("u", {"a": ""}, None), ("d", None, {"a": ""}), ("d", None, None)]
+    records = [(number, NOW, b"health.q/", value(op, row, before, seq=number, codec=codec))
+               for number, (op, row, before) in enumerate(events)]
+    handled = clean(chunk(LANE, records), plan, memory((LANE, 0)), NOW)
+    assert letters(handled) == {offset: {"key_mismatch"} for offset in range(4)}
+    assert not [output for output in handled.outputs if output[0] == "clean.health"]
+
+
+def test_a_key_that_nests_without_end_stops_no_partition() -> None:
+    row = json.dumps({"type": "record", "name": "Q", "fields": [{"name": "a", "type": "string"}, {"name": "b", "type": "long"}]})
+    item = Dataset(id="health.q", title="q", provider="health", key=("a", "b"), row_schema=row, event_schema=9)
+    text = event_schema(item.id, row)
+    plan = compiled(replace(city(), datasets={item.id: item}, subscriptions={},
+                            schemas={9: SchemaText(id="9", number=9, subject="health.QEvent", text=text)}))
+    data = value("d", seq=1, codec=EventCodec(text, 9))
+    handled = clean(chunk(LANE, [(0, NOW, b"health.q/" + b"[" * 5_000, data), (1, NOW, b'health.q/["1","2"]', data)]), plan,
+                    memory((LANE, 0)), NOW)
+    assert letters(handled) == {0: {"key_mismatch"}}
+    assert fates(handled)["cleaned"] == 1
+
+
 def test_before_that_was_never_let_through_is_left_out() -> None:
     data = value("u", resident(), resident(sex="7"), seq=4)
     [(_, out, *_)] = clean(chunk(LANE, [(1, NOW, KEY, data)]), WORK, memory((LANE, 0)), NOW).outputs
@@ -227,6 +264,22 @@ def test_a_marker_goes_to_the_partition_of_the_same_number_uncounted() -> None:
         ("clean.health", b"health.resident/", 1)]
     assert not len(handled.tallies)
     assert handled.changes[LANE, 1].marks == {1: (0, 1)}
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(
+    st.sampled_from([None, b"", b"/", KEY, b"health.resident/", b"health.nobody/", b"a/b/"]),
+    st.one_of(st.none(), st.binary(max_size=12), st.sampled_from(["m", "c", "d"]).map(lambda op: value(op, seq=1)),
+              st.just(value("m", resident(), seq=2)), st.integers(5, 12).map(lambda end: value("m", seq=3)[:end]),
+              st.just(frame(99, value("m", seq=4)[5:])), st.just(frame(99, value("c", seq=5)[5:])),
+              st.just(b"\0\0\0\0\x01\x80\x00\x08")))))
+def test_clean_counts_what_the_auditor_calls_a_value(records: list[tuple[bytes | None, bytes | None]]) -> None:
+    handled = clean(chunk(LANE, [(offset, NOW, *record) for offset, record in enumerate(records)]),
+                    compiled(given_up=[99, *(int.from_bytes(data[1:5], "big") for _, data in records if data)]), memory((LANE, 0)), NOW)
+    assert not handled.waiting
+    counted = fates(handled)
+    arrived = counted.pop("arrived", 0)
+    assert arrived == counted.total() == sum(is_value(key, data) for key, data in records)
 
 
 def test_a_letter_holds_the_original_and_every_reason() -> None:

@@ -1,7 +1,10 @@
 """Kafka's jars: what the lock promises, and what a bad, broken or absent repository does to a fetch."""
 
+import os
+import signal
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,6 +24,9 @@ class Repository(ThreadingHTTPServer):
         self.asked: list[str] = []
         self.spoiled: set[str] = set()
         self.cut: set[str] = set()
+        self.held: set[str] = set()
+        self.let_go = threading.Event()
+        self.let_gone: list[str] = []
 
 
 class Page(BaseHTTPRequestHandler):
@@ -32,6 +38,9 @@ class Page(BaseHTTPRequestHandler):
         if not file.is_file():
             return self.send_error(404)
         self.server.asked.append(name)
+        if name in self.server.held:
+            self.server.let_go.wait(10)
+            self.server.let_gone.append(name)
         content = file.read_bytes()
         self.send_response(200)
         self.send_header("Content-Length", str(len(content)))
@@ -125,6 +134,31 @@ def test_a_connection_cut_in_the_middle_of_a_jar_is_tried_again(
     stock(tmp_path / "cache", good, but={jar.name})
     jars.fetch(tmp_path / "cache")
     assert repository.asked == [jar.name, jar.name]
+
+
+def test_ctrl_c_waits_for_no_download(repository: Repository, good: Path, tmp_path: Path) -> None:
+    jar = jars.locked()[0]
+    repository.held = {jar.name}
+    stock(tmp_path / "cache", good, but={jar.name})
+
+    def interrupt() -> None:
+        while not repository.asked:
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    began = set(threading.enumerate())
+    with pytest.raises(KeyboardInterrupt):
+        jars.fetch(tmp_path / "cache")
+    assert repository.let_gone == [], "the repository has not answered yet"
+    downloads = [thread for thread in threading.enumerate() if thread not in began and thread.name.startswith("jars")]
+    assert all(thread.daemon for thread in downloads), "nor does the end of the process wait"
+    repository.let_go.set()
+    for thread in downloads:
+        thread.join()
+    repository.held.clear()
+    jars.fetch(tmp_path / "cache")
+    assert (tmp_path / "cache" / jar.name).read_bytes() == (good / jar.name).read_bytes()
 
 
 def test_a_repository_without_the_jar_says_which_one(repository: Repository, good: Path, tmp_path: Path) -> None:

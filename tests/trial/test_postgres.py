@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from schemas.errors import HaltError
+from trial.city import postgres
 from trial.city.places import villages
 from trial.city.postgres import LocalPostgres
 from trial.city.registers import Register, read_table, village_rows
@@ -71,6 +72,46 @@ def test_data_survive_a_stop(tmp_path: Path) -> None:
                 if register.is_empty():
                     register.load(village_rows(villages()[:3]))
             assert len(list(read_table(running, "civil", "village"))) == 3
+
+
+def instead_of(program: str, script: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the next calls this script runs in the place of a program of PostgreSQL; `$REAL` is that one."""
+    real = postgres._program
+    fake = folder / program
+    fake.write_text(f"#!/bin/sh\nREAL='{real(program)}'\n{script}\n")
+    fake.chmod(0o755)
+    monkeypatch.setattr(postgres, "_program", lambda name: str(fake) if name == program else real(name))
+
+
+def test_a_cluster_that_was_killed_half_made_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "pg"
+    with monkeypatch.context() as killed:
+        instead_of("initdb", 'echo 18 > "$2/PG_VERSION"\nkill -9 $$', tmp_path, killed)
+        with pytest.raises(HaltError):
+            LocalPostgres(home).start()
+    with LocalPostgres(home) as running:
+        running.make_database("civil")
+
+
+def test_the_superuser_s_password_is_never_in_a_file_others_can_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home, seen = tmp_path / "pg", tmp_path / "seen"
+    instead_of("initdb", f'find "{home}" -type f -printf "%m %p\\n" > "{seen}"\nexec "$REAL" "$@"', tmp_path, monkeypatch)
+    with LocalPostgres(home) as running:
+        word = running.password("postgres")
+    files = dict(line.split(" ", 1)[::-1] for line in seen.read_text().splitlines())
+    assert [mode for path, mode in files.items() if Path(path).exists() and word in Path(path).read_text()] == ["600"]
+    assert set(files.values()) == {"600"}
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+
+
+def test_a_role_whose_database_was_never_made_gets_it(server: LocalPostgres) -> None:
+    with server._connect() as connection:
+        connection.execute("CREATE ROLE late LOGIN PASSWORD 'x'")
+    for _ in range(2):
+        server.make_database("late")
+    with server._connect() as connection:
+        owner = connection.execute("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'late'").fetchone()
+    assert owner == ("late",)
 
 
 def test_it_ends_with_a_parent_that_was_killed(tmp_path: Path) -> None:

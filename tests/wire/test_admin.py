@@ -128,6 +128,15 @@ def test_a_new_password_replaces_the_old_one(provisioner, join):
     assert list(read_all(old.as_role("subscriber.tax", "newer"), ["deliver.tax"])) == []
 
 
+def test_who_can_log_in_is_asked_of_kafka(provisioner, join):
+    assert provisioner.users([]) == set()
+    join("subscriber.tax")
+    assert provisioner.users(["subscriber.tax", "subscriber.police"]) == {"subscriber.tax"}
+    assert Provisioner(join("control")).users(["subscriber.tax", "control"]) == {"subscriber.tax", "control"}
+    provisioner.revoke("subscriber.tax")
+    assert provisioner.users(["subscriber.tax"]) == set()
+
+
 def test_the_control_role_can_provision_and_a_worker_cannot(join):
     control = Provisioner(join("control"))
     assert len(control.ensure_lanes({"raw.health": 1})) == 1
@@ -136,7 +145,8 @@ def test_the_control_role_can_provision_and_a_worker_cannot(join):
     assert len(control.revoke("provider.health")) == 2
     worker = Provisioner(join("worker"))
     for forbidden in (lambda: worker.ensure_lanes({"raw.new": 1}), lambda: worker.grant(["subscriber.tax"]),
-                      lambda: worker.ensure_users({"subscriber.tax": SecretStr("x")})):  # fmt: skip
+                      lambda: worker.ensure_users({"subscriber.tax": SecretStr("x")}),
+                      lambda: worker.users(["subscriber.tax"])):  # fmt: skip
         with pytest.raises(BusError) as refused:
             forbidden()
         assert isinstance(refused.value, HaltError), refused.value

@@ -95,8 +95,7 @@ def test_a_reader_at_the_ends_of_a_version_has_all_of_it_and_a_live_one_gets_it(
         assert reader.load().version == 0
         for version in (1, 2, 3):
             writer.write([department(str(version)), node(str(version))])
-            while (plan := reader.poll(0.2)) is None:
-                pass
+            plan = next(plan for _ in range(100) if (plan := reader.poll(0.2)) is not None)
             assert plan.version == version
             assert plan.departments["health"].title == plan.nodes["luan"].title == str(version)
     with ControlReader(bus) as reader, LaneReader(bus, ["bus.departments"]) as department_reader:

@@ -131,6 +131,7 @@ def test_what_no_broker_took_is_told_by_its_place_in_the_flush():
     with pytest.raises(NotAcknowledged, match="2") as told:
         publisher.flush()
     assert told.value.indices == (0, 1)
+    assert "没有应答" in told.value.why.problem.zh
 
 
 def test_writing_without_the_right_halts_with_the_lanes_name(admin, lane, join):

@@ -11,14 +11,15 @@ from trial.city.places import villages
 from trial.city.postgres import LocalPostgres
 from trial.city.registers import Register, village_rows
 
-__all__ = ["DATABASES", "connect_environment", "mend_departments", "start_departments", "trial_departments"]
+__all__ = ["DATABASES", "RESIDENTS", "SEED", "connect_environment", "mend_departments", "start_departments", "trial_departments"]
 
 Told = Callable[[str, Text], None]
 
 #: Database of each department, and the environment variable in which its connectors look for the password.
 DATABASES = {"civil": "CIVIL_PASSWORD", "health": "HEALTH_PASSWORD", "police": "POLICE_PASSWORD"}
 
-_RESIDENTS = 10_000
+#: Who lives in the city that `up` fills: so many people, drawn from this seed.
+RESIDENTS, SEED = 10_000, 3415
 
 
 @contextmanager
@@ -54,9 +55,9 @@ def connect_environment(server: LocalPostgres) -> dict[str, str]:
 
 def _fill(server: LocalPostgres) -> None:
     """First rows for empty tables."""
-    people = DirtyPopulation(3415)
+    people = DirtyPopulation(SEED)
     with Register(server, "civil") as civil, Register(server, "health") as health:
         if civil.is_empty():
             civil.load(village_rows(villages()))
         if health.is_empty():
-            health.load(row for row, _ in islice(iter(people.draw, None), _RESIDENTS))
+            health.load(row for row, _ in islice(iter(people.draw, None), RESIDENTS))

@@ -8,10 +8,8 @@ import fcntl
 import importlib.util
 import os
 import pwd
-import random
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -22,10 +20,13 @@ from typing import Self
 
 import psycopg
 from psycopg import sql
+from pydantic import SecretStr
 
 from schemas.errors import HaltError
 from schemas.text import Text
 from trial.kafka.leash import spawn
+from trial.kafka.ports import draw_port, is_free
+from wire.secret import read_secret, write_secret
 
 __all__ = ["LocalPostgres"]
 
@@ -36,8 +37,6 @@ _SETTINGS = {"listen_addresses": "127.0.0.1", "fsync": "off", "synchronous_commi
              "shared_buffers": "64MB", "max_connections": "40", "max_wal_size": "512MB", "wal_level": "logical",
              "autovacuum_naptime": "15s", "logging_collector": "off", "log_min_messages": "warning",
              "log_min_error_statement": "panic", "log_parameter_max_length_on_error": "0", "jit": "off"}
-# Below the range systems give to outgoing connections: one of those could take a port while its server restarts.
-_PORTS = range(20000, 32000)
 # setuid clears the death signal and the capabilities: both are set again before the program takes over.
 _BECOME = """
 import ctypes, os, signal, sys
@@ -76,11 +75,12 @@ class LocalPostgres:
         """Make the cluster if there is none, start it and wait until it answers: where it was before, else on a free port."""
         if self.running:
             return self
-        self.home.mkdir(parents=True, exist_ok=True)
+        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.home.chmod(0o700)
         lock = os.open(self.home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             self._take(lock, time.monotonic() + (timeout if self._child is not None else 0))
-            self._make()
+            self._make(lock)
             self._launch(lock, timeout)
         except BlockingIOError as error:
             raise HaltError(Text(f"{self.home} 中已有一个 PostgreSQL 在运行", f"a PostgreSQL already runs in {self.home}"),
@@ -120,13 +120,10 @@ class LocalPostgres:
 
     def password(self, user: str) -> str:
         """The password of a user, kept in a file of mode 600 and made when first asked for."""
-        folder = self.home / "secrets"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = folder / f"{user}.password"
+        path = self._secret(user)
         if not path.exists():
-            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(secrets.token_urlsafe(18))
-        return path.read_text()
+            write_secret(path, SecretStr(secrets.token_urlsafe(18)))
+        return read_secret(path).get_secret_value()
 
     def url(self, database: str, user: str | None = None) -> str:
         """An SQLAlchemy address with the password in it: for this process only, never for a file or a log."""
@@ -140,32 +137,37 @@ class LocalPostgres:
     def make_database(self, name: str) -> None:
         """A database owned by a user of the same name, if there is none."""
         with self._connect() as connection:
-            known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone()
-            if known is None:
-                role, word = sql.Identifier(name), sql.Literal(self.password(name))
+            role, word = sql.Identifier(name), sql.Literal(self.password(name))
+            # Each is asked after by itself: whoever was killed between the two finds the first one made.
+            if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,)).fetchone() is None:
                 connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, word))
+            if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone() is None:
                 connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(role, role))
+
+    def _secret(self, user: str) -> Path:
+        return self.home / "secrets" / f"{user}.password"
 
     def _connect(self) -> "psycopg.Connection[tuple[object, ...]]":
         return psycopg.connect(host="127.0.0.1", port=self.port, user=_SUPERUSER, dbname="postgres", autocommit=True,
                                password=self.password(_SUPERUSER), connect_timeout=2)
 
-    def _make(self) -> None:
-        if (self._data / "PG_VERSION").exists():
+    def _make(self, lock: int) -> None:
+        """The cluster, if there is none. It appears whole, by a rename, or not at all: a kill leaves nothing that looks like one."""
+        if self._data.exists():
             return
-        shutil.rmtree(self._data, ignore_errors=True)
-        self._data.mkdir(mode=0o700)
-        word = self._data.with_name("superuser")
-        word.write_text(self.password(_SUPERUSER))
-        for path in (self._data, word):
-            _give(path)
-        command = [_program("initdb"), "-D", str(self._data), "-U", _SUPERUSER, "--encoding=UTF8", "--locale=C",
-                   "--auth=scram-sha-256", f"--pwfile={word}", "--no-sync", "--no-instructions"]
-        done = subprocess.run(_become(command), capture_output=True, text=True, stdin=subprocess.DEVNULL)
-        word.unlink()
+        fresh = self._data.with_name("data.new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(mode=0o700)
+        _give(fresh)
+        self.password(_SUPERUSER)
+        command = [_program("initdb"), "-D", str(fresh), "-U", _SUPERUSER, "--encoding=UTF8", "--locale=C",
+                   "--auth=scram-sha-256", f"--pwfile={self._secret(_SUPERUSER)}", "--no-sync", "--no-instructions"]
+        done = subprocess.run(_become(command), capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                              pass_fds=(lock,))  # should we be killed now, nobody else may begin here before it has ended
         if done.returncode:
             raise HaltError(Text(f"PostgreSQL 初始化失败：{done.stderr[-300:]}", f"initdb failed: {done.stderr[-300:]}"),
                             advice=Text(f"检查 {self.home} 的磁盘空间与权限", f"check space and rights of {self.home}"))
+        fresh.rename(self._data)
 
     @staticmethod
     def _take(lock: int, deadline: float) -> None:
@@ -180,8 +182,8 @@ class LocalPostgres:
 
     def _launch(self, lock: int, timeout: float) -> None:
         (self._data / "postmaster.pid").unlink(missing_ok=True)  # the lock says that nobody runs here
-        while not self.port or (self._child is None and not _free(self.port)):
-            self.port = random.choice(_PORTS)
+        if not self.port or (self._child is None and not is_free(self.port)):
+            self.port = draw_port()
         settings = _SETTINGS | {"port": str(self.port), "unix_socket_directories": ""}
         command = [_program("postgres"), "-D", str(self._data), *(f"--{key}={value}" for key, value in settings.items())]
         with (self.home / "log").open("ab") as log:
@@ -211,16 +213,6 @@ def _become(command: list[str]) -> list[str]:
         return command
     account = pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
     return [sys.executable, "-I", "-S", "-c", _BECOME, str(os.getpid()), str(account.pw_uid), str(account.pw_gid), *command]
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
 
 
 def _give(path: Path) -> None:

@@ -5,9 +5,7 @@ by side, each under its own directory.
 """
 
 import os
-import random
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -20,12 +18,11 @@ from trial.kafka import jars, problems, settings
 from trial.kafka.formatting import CONTROLLER, format_once
 from trial.kafka.home import Home, Running, write_secret
 from trial.kafka.leash import spawn
+from trial.kafka.ports import draw_port, is_free
 from trial.kafka.settings import ADMIN
 
 __all__ = ["ADMIN", "LocalKafka"]
 
-# Below the range systems give to outgoing connections: one of those could take a port while its broker restarts.
-_PORTS = range(20000, 32000)
 _STARTED = b"Kafka Server started"
 _TAKEN = b"Address already in use"
 _BAD = (" ERROR ", " FATAL ", "Error", "Exception")
@@ -170,13 +167,13 @@ class LocalKafka:
         last = self._home.last()
         if self._wanted_port is not None:
             port = self._wanted_port
-            if not _free(port):
+            if not is_free(port):
                 raise problems.port_taken(port)
-        elif last is not None and _free(last.port):
+        elif last is not None and is_free(last.port):
             port = last.port
         else:
-            port = _draw()
-        return port, _draw(but=port)
+            port = draw_port()
+        return port, draw_port(but=port)
 
     def _ready(self, since: int, timeout: float) -> bool:
         deadline = time.monotonic() + timeout
@@ -210,22 +207,6 @@ class LocalKafka:
         except (subprocess.TimeoutExpired, psutil.TimeoutExpired):
             return False
         return True
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
-
-
-def _draw(but: int | None = None) -> int:
-    while not _free(port := random.choice(_PORTS)) or port == but:
-        pass
-    return port
 
 
 def _errors(printed: bytes) -> str:

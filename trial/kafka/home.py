@@ -1,6 +1,6 @@
 """The directory of one local broker: its lock, ports, passwords, log and data. For `LocalKafka`.
 
-data/         Kafka's log directory, formatted once      secrets/     passwords, mode 700 / 600
+data/         Kafka's log directory, formatted once      secrets/     passwords, mode 700 / 600; as is the home itself
 broker.json   who runs here: pid, start time, ports      lock         held by the running broker itself
 kafka.log     what the broker printed                    denials.log  what the authorizer refused
 """
@@ -55,10 +55,11 @@ class Home:
         self._record = self.path / "broker.json"
 
     def prepare(self) -> None:
-        """Make the directories. A full disk is refused here: Kafka would die of it in the middle of its work."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        self.secrets.mkdir(mode=0o700, exist_ok=True)
-        self.secrets.chmod(0o700)
+        """Make the directories, for their owner only: records and passwords lie there. A full disk is refused here: Kafka would
+        die of it in the middle of its work."""
+        for folder in (self.path, self.secrets):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.chmod(0o700)
         free = shutil.disk_usage(self.path).free
         if free < _NEED_FREE:
             raise problems.disk_full(self.path, free, _NEED_FREE)

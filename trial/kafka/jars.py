@@ -7,10 +7,12 @@ import hashlib
 import os
 import shutil
 import tempfile
+import threading
 import time
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from queue import SimpleQueue
 from typing import NamedTuple
 
 from schemas.errors import RetryError
@@ -79,16 +81,50 @@ def _fetch_all(missing: list[Jar], folder: Path, told: Callable[[int], None]) ->
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # Downloads land in a scratch folder and are moved when checked: a killed run leaves no half jar behind.
-        with tempfile.TemporaryDirectory(dir=folder, prefix="part-") as scratch, ThreadPoolExecutor(_AT_ONCE) as pool:
-            work = [pool.submit(_fetch_one, jar, folder, Path(scratch)) for jar in missing]
-            try:
-                for done, job in enumerate(as_completed(work), 1):
-                    job.result()
-                    told(done)
-            finally:
-                pool.shutdown(cancel_futures=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix="part-", ignore_cleanup_errors=True) as scratch:
+            _Downloads(missing, folder, Path(scratch)).finish(told)
     except OSError as error:
         raise problems.jars_unwritable(folder, error) from error
+
+
+class _Downloads:
+    """Some at once, in threads that neither Ctrl-C nor the end of the process waits for, as it would for those of a pool."""
+
+    def __init__(self, missing: list[Jar], folder: Path, scratch: Path) -> None:
+        self._waiting = deque(missing)
+        self._ended: SimpleQueue[Exception | None] = SimpleQueue()
+        self._left = len(missing)
+        self._threads = [threading.Thread(target=self._work, args=(folder, scratch), name="jars", daemon=True)
+                         for _ in range(min(_AT_ONCE, len(missing)))]  # fmt: skip
+
+    def finish(self, told: Callable[[int], None]) -> None:
+        """Return when all are there; the first that cannot be had ends the others, and is raised when they have ended."""
+        for thread in self._threads:
+            thread.start()
+        try:
+            for done in range(1, self._left + 1):
+                error = self._ended.get()
+                if error is not None:
+                    raise error
+                told(done)
+        except BaseException as error:
+            self._waiting.clear()
+            if isinstance(error, Exception):
+                for thread in self._threads:
+                    thread.join()
+            raise
+
+    def _work(self, folder: Path, scratch: Path) -> None:
+        while True:
+            try:
+                jar = self._waiting.popleft()
+            except IndexError:
+                return
+            try:
+                _fetch_one(jar, folder, scratch)
+                self._ended.put(None)
+            except Exception as error:
+                self._ended.put(error)
 
 
 def _fetch_one(jar: Jar, folder: Path, scratch: Path) -> None:

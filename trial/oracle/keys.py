@@ -15,7 +15,7 @@ def key_of(dataset: Dataset, row: Mapping[str, Any]) -> bytes:
 
 
 def parses(dataset: Dataset, key: bytes) -> bool:
-    """Whether these bytes can be the key of a record of this dataset."""
+    """Whether these bytes can be the key of a record of this dataset, whose key fields are texts."""
     try:
         head, _, rest = key.decode().partition("/")
         if head != dataset.id or not rest:

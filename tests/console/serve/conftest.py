@@ -1,6 +1,5 @@
 """A board to fill by hand behind the real HTTP server; and, for what Kafka and the ledger say, the real ones."""
 
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -36,6 +35,7 @@ from schemas.connector_status import ConnectorStatus, Remark
 from schemas.control import ConnectorInstance, Dataset, Department, Node, Plan
 from schemas.status import LaneLag, StageCount, WorkerStatus
 from schemas.text import Text
+from trial.kafka.ports import draw_port
 
 DATASET = Dataset(id="health.resident", title="居民", title_en="resident", provider="health", key=("id",), row_schema="{}",
                   event_schema=1)
@@ -47,12 +47,6 @@ PLAN = Plan(
 )
 #: A value of a record: wherever it shows, personal data leaked.
 PERSONAL = "11010519491231002X"
-
-
-def free_port() -> int:
-    with socket.socket() as place:
-        place.bind(("127.0.0.1", 0))
-        return int(place.getsockname()[1])
 
 
 def now_ms(ago: float = 0) -> int:
@@ -120,7 +114,7 @@ class Serving:
     """A board that the test fills, and the real server over it."""
 
     def __init__(self, port: int | None = None) -> None:
-        self.settings = ServeSettings(serve_address=f"127.0.0.1:{port or free_port()}", ledger_address="127.0.0.1:1",
+        self.settings = ServeSettings(serve_address=f"127.0.0.1:{port or draw_port()}", ledger_address="127.0.0.1:1",
                                       kafka_user="serve", kafka_password="unused", serve_refresh_seconds=0.2)
         self.board = Board(self.settings)
         self.url = f"http://{self.settings.serve_address}"
@@ -196,7 +190,7 @@ def standing() -> Iterator[Serving]:
 def running(settings: ServeSettings) -> Iterator[Board]:
     """All of serve, threads and server, in this process."""
     board = Board(settings)
-    board.kafka.offsets_every, board.ledger.pace = 0.5, (0.5, 0.5)
+    board.kafka.offsets_every, board.ledger.pace, board.quarantine.beginnings_every = 0.5, (0.5, 0.5), 0.5
     board.start()
     server = serving(settings, board)
     try:

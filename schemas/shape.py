@@ -1,0 +1,88 @@
+"""What the shape of a row must hold beyond what fastavro asks of a schema: names, unions, and values that are bounded by bytes.
+
+A type that contains itself would let a few bytes a level nest until the reader's stack ends, and items that take no bytes
+would let ten bytes stand for any number of them: neither may reach a worker (I-11).
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from schemas.codec.avro import PRIMITIVE, Avro, Json
+from schemas.text import Text
+
+__all__ = ["check_shape"]
+
+#: A field's name travels with every finding on it; this is longer than any database takes.
+_LONGEST_NAME = 128
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*").fullmatch
+
+
+def check_shape(row_schema: str) -> list[Text]:
+    """Everything that is wrong with a row schema that fastavro reads, all of it at once."""
+    schema = Avro(row_schema).schema
+    walk = _Walk(schema["__named_schemas"])
+    return list(dict.fromkeys(walk.fields(schema, "", frozenset((schema["name"],)))))
+
+
+class _Walk:
+    """One look at all parts of a parsed schema. `above` are the types a part stands in."""
+
+    def __init__(self, named: Mapping[str, Json]) -> None:
+        self._named = named
+
+    def fields(self, record: Json, path: str, above: frozenset[str]) -> Iterator[Text]:
+        names = [part["name"] for part in record["fields"]]
+        for name in dict.fromkeys(names):
+            where = f"{path}{name}"
+            if names.count(name) > 1:
+                yield Text(f"字段 {where} 出现了两次", f"field {where} is there twice")
+            if not _NAME(name) or len(name) > _LONGEST_NAME:
+                yield Text(f"字段名 {where} 须由英文字母、数字和下划线组成，不以数字开头，最多 {_LONGEST_NAME} 个字符；"
+                           "中文写在 title 或 doc",
+                           f"field name {where} is not made of ASCII letters, digits and _, or begins with a digit, or is longer "
+                           f"than {_LONGEST_NAME}; a Chinese name goes into `title` or `doc`")
+        for part in record["fields"]:
+            yield from self.kind(part["type"], f"{path}{part['name']}", above)
+
+    def kind(self, node: Json, where: str, above: frozenset[str]) -> Iterator[Text]:
+        """What is wrong with the type of the field at `where`."""
+        if isinstance(node, str):
+            if node in above:
+                yield Text(f"字段 {where} 的类型 {node} 包含自身", f"the type {node} of field {where} contains itself")
+        elif isinstance(node, list):
+            kinds = [_branch(branch) for branch in node]
+            if not kinds or "union" in kinds or len(set(kinds)) < len(kinds):
+                yield Text(f"字段 {where} 的联合类型为空、重复或嵌套", f"the union of field {where} is empty, nested or names a type twice")
+            for branch in node:
+                yield from self.kind(branch, where, above)
+        else:
+            yield from self._complex(node, where, above)
+
+    def _complex(self, node: Json, where: str, above: frozenset[str]) -> Iterator[Text]:
+        if "name" in node and not _NAME(node["name"]):
+            yield Text(f"字段 {where} 的类型名 {node['name']} 须由英文字母、数字和下划线组成，不带 namespace",
+                       f"the type name {node['name']} of field {where} is not made of ASCII letters, digits and _, without a namespace")
+        if "fields" in node:
+            yield from self.fields(node, f"{where}.", above | {node["name"]})
+        for inner in ("items", "values"):
+            if inner in node:
+                yield from self.kind(node[inner], where, above)
+        if "items" in node and not self._takes_bytes(node["items"], above):
+            yield Text(f"字段 {where} 的数组元素不占字节", f"the items of the array in field {where} take no bytes")
+
+    def _takes_bytes(self, node: Json, above: frozenset[str]) -> bool:
+        if isinstance(node, str):
+            # What contains itself is refused as that.
+            return node != "null" if node in PRIMITIVE or node in above else self._takes_bytes(self._named[node], above)
+        if isinstance(node, list):
+            return True
+        if "fields" in node:
+            return any(self._takes_bytes(part["type"], above | {node["name"]}) for part in node["fields"])
+        return node["type"] != "null" and bool(node.get("size", 1))
+
+
+def _branch(node: Json) -> str:
+    """What a union may hold once: a type by its name, others by their kind."""
+    if isinstance(node, list):
+        return "union"
+    return node if isinstance(node, str) else node["name"] if "name" in node else str(node["type"])

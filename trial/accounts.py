@@ -3,16 +3,17 @@
 import datetime as dt
 import time
 from collections.abc import Callable, Iterator
+from typing import Literal
 
 from ledger.client import LedgerClient
 from schemas.errors import RetryError
 from trial.oracle import Verdict
-from trial.oracle.books import Books, LedgerRow
+from trial.oracle.books import Books, Told
 from trial.oracle.records import Problems
 
 __all__ = ["Accounts"]
 
-_BY = ("day", "stage", "cause", "dataset", "subscriber")
+_BY = ("stage", "cause", "provider", "dataset", "subscriber")
 #: The day tables, from which peaks come, follow the tallies by some seconds.
 _PATIENCE = 30.0
 _SHANGHAI = dt.timezone(dt.timedelta(hours=8))
@@ -22,7 +23,7 @@ class Accounts:
     """Asks until the ledger agrees, or until it has had time enough; then what differs is a problem."""
 
     def __init__(self, client: LedgerClient, began: float, rest: Callable[[float], None]) -> None:
-        """`began`: when this city began; its days are asked for. `rest` waits, or raises when it is all over."""
+        """`began`: when the city began; all its days are asked for. `rest` waits, or raises when it is all over."""
         self._client = client
         self._first = dt.datetime.fromtimestamp(began, _SHANGHAI).date()
         self._rest = rest
@@ -41,7 +42,8 @@ class Accounts:
     def _ask(self, counted: Books) -> tuple[Problems, bool]:
         problems = Problems()
         try:
-            counted.compare(self._sums(), problems)
+            counted.compare(self._sums("day"), problems, "day")
+            counted.compare(self._sums("minute"), problems, "minute")
             for width, told in self._peaks().items():
                 expected = counted.peak(60 if width == "minute" else 1)
                 if told != expected:
@@ -51,14 +53,22 @@ class Accounts:
             problems.add("ledger", str(error.problem))
             return problems, False
         # An hour in which a subscription began is only `partial` to the ledger; here it began before the first record.
-        differences = [row.difference for row in books.datasets]
-        differences += [row.difference for row in books.raw] + [row.difference for row in books.subscriptions]
-        return problems, books.balanced and books.settled and bool(differences) and not any(differences)
+        rows = [(row.provider, row.hour, row.difference) for row in books.raw]
+        rows += [(row.dataset, row.hour, row.difference) for row in books.datasets]
+        rows += [(row.subscription, row.hour, row.difference) for row in books.subscriptions]
+        for name, hour, difference in rows:
+            if difference:
+                problems.add("books", f"{name} in the hour {hour}: a difference of {difference:+,}")
+        if not (rows and books.balanced and books.settled):
+            problems.add("books", "nothing was ever booked" if not rows else
+                         "not settled" if books.balanced else f"not balanced; tallies in the table twice: {books.integrity.doubled}")
+        return problems, not problems.counts["books"]
 
-    def _sums(self) -> Iterator[LedgerRow]:
-        for row in self._client.volume(self._first, self._last(), by=_BY).rows:
-            yield LedgerRow(str(row.day), str(row.stage), str(row.cause), row.dataset or "", row.subscriber or "", row.records,
-                            row.fixed)
+    def _sums(self, width: Literal["day", "minute"]) -> Iterator[Told]:
+        """By minute the ledger knows records alone."""
+        for row in self._client.volume(self._first, self._last(), by=(width, *_BY)).rows:
+            yield Told(row.day or row.minute[:len("2026-01-02T10:05")], row.stage, row.cause, row.provider, row.dataset, row.subscriber,
+                       row.records, row.bytes, row.fixed)
 
     def _peaks(self) -> dict[str, int]:
         rows = self._client.peaks(self._first, self._last()).rows

@@ -14,13 +14,13 @@ from types import FrameType
 from typing import TypeVar
 
 from schemas.control import Plan
-from schemas.errors import BusError, RetryError
+from schemas.errors import BusError, HaltError, RetryError
 from schemas.text import Text
 from trial.footprint import Footprint
 from trial.judging import Judging
 from trial.probe import Probe
 from trial.publisher import RudePublisher
-from trial.quiet import Deletes, Quiet
+from trial.quiet import Changes, Quiet
 from trial.report import Report
 from trial.running import RunningCity
 from trial.tally_watch import TallyWatch
@@ -32,19 +32,17 @@ __all__ = ["run"]
 
 T = TypeVar("T")
 _FAILED, _INTERRUPTED = 1, 130
-_VILLAGE_DELETES = 4
+_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LANES = ("raw.civil", "raw.health")
-_STREAMS = ("civil.register", "health.population")
 
 
 def run(events: int = 200_000, home: Path = Path(".shutong/demo"), seed: int = 1) -> int:
     """Run the whole rehearsal; its exit code."""
     view = View(Sizes.of(events).total)
-    with view:
+    with view, _interruptible():
         demo = _Demo(Path(home), Sizes.of(events), seed, view)
         try:
-            with _interruptible():
-                report, problems = demo.run()
+            report, problems = demo.run()
         except (KeyboardInterrupt, Stopped):
             view.say("demo", Text("已中断，正在停止", "interrupted, stopping"))
             return _INTERRUPTED
@@ -54,9 +52,9 @@ def run(events: int = 200_000, home: Path = Path(".shutong/demo"), seed: int = 1
         finally:
             with _deaf():
                 demo.stop()
-    report.seconds = round(view.elapsed, 1)
+    report.seconds, report.memory_mb = round(view.elapsed, 1), round(demo.memory / 1e6)
     report.write(Path(home) / "report.json")
-    view.console.print(report.shown(problems, demo.memory))
+    view.console.print(report.shown(problems))
     return 0 if report.is_right() and not problems else _FAILED
 
 
@@ -65,7 +63,7 @@ class _Demo:
 
     def __init__(self, home: Path, sizes: Sizes, seed: int, view: View) -> None:
         self._sizes, self._seed, self._view = sizes, seed, view
-        self._city = RunningCity(home, view.say)
+        self._city = RunningCity(home, view.say, records=sizes.villages + sizes.snapshot + sizes.inserts)
         self._stop = threading.Event()
         self._open = ExitStack()
         self._footprint = Footprint()
@@ -98,7 +96,9 @@ class _Demo:
         with ThreadPoolExecutor(1, thread_name_prefix="judging") as pool:
             self._wait_for(pool.submit(self._city.rest))
             verdict = pool.submit(judging.judge, rude, traffic, probe.latencies())
-            return self._wait_for(verdict, lambda: judging.waiting_for)
+            report, problems = self._wait_for(verdict, lambda: judging.waiting_for)
+            report.rates = traffic.rates()
+            return report, problems
 
     def stop(self) -> None:
         """Everything this rehearsal started."""
@@ -140,9 +140,9 @@ class _Demo:
             self._breathe()
 
     def _live(self, traffic: Traffic, rude: RudePublisher, probe: Probe, plan: Plan, judging: Judging) -> None:
-        """Live changes with a burst, a kill in its middle, and then silence."""
-        deletes = Deletes(self._city, _LANES, _STREAMS)
-        self._open.callback(deletes.close)
+        """Live changes with a burst, a kill in its middle, people who come back, and then silence."""
+        changes = Changes(self._city, _LANES)
+        self._open.callback(changes.close)
         self._city.bus.settle()
         probe.measure()
         self._view.say("city", Text("快照完成，开始实时变更", "the snapshot is through; live changes begin"))
@@ -150,8 +150,9 @@ class _Demo:
             self._wait_for(pool.submit(traffic.run, rude, self._stop, self._kill))
             quiet = Quiet(self._city, plan, judging.is_recorded)
             self._view.say("city", Text("部门不再变更，等待全部处理完", "the departments rest; waiting until all is handled"))
-            still = pool.submit(quiet.wait, deletes, self._sizes.deletes + _VILLAGE_DELETES, self._stop, 120)
-            self._wait_for(still, lambda: quiet.waiting_for)
+            self._wait_for(pool.submit(quiet.wait_for, changes, traffic.live(), self._stop, 120), lambda: quiet.waiting_for)
+            self._wait_for(pool.submit(traffic.come_back))
+            self._wait_for(pool.submit(quiet.wait, changes, traffic.live(), self._stop, 120), lambda: quiet.waiting_for)
 
     def _kill(self) -> None:
         pid = self._city.kill_worker()
@@ -173,6 +174,8 @@ class _Demo:
 
     def _breathe(self) -> None:
         self._view.refresh()
+        if self._city.halted is not None:
+            raise HaltError(self._city.halted, advice=Text("排除原因后重新演练", "remove the cause and begin again"))
         time.sleep(0.25)
 
 
@@ -184,22 +187,26 @@ def _snapshot_wait(wanted: int, arrived: int, settled: int) -> Text:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the demo as Ctrl-C does."""
+    """SIGTERM and SIGHUP end the demo as Ctrl-C does. From the first of them on all are ignored: it is ending already."""
     def interrupt(number: int, frame: FrameType | None) -> None:
+        for other in _ENDINGS:
+            signal.signal(other, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
+    with _heard(interrupt):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager
 def _deaf() -> Iterator[None]:
-    """While everything is being stopped a second Ctrl-C changes nothing."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    """While everything is being stopped Ctrl-C changes nothing."""
+    with _heard(signal.SIG_IGN):
+        yield
+
+
+@contextmanager
+def _heard(how: "Callable[[int, FrameType | None], None] | signal.Handlers") -> Iterator[None]:
+    before = {number: signal.signal(number, how) for number in _ENDINGS}
     try:
         yield
     finally:

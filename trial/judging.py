@@ -1,10 +1,10 @@
 """The end of a rehearsal: the oracle over every lane, tables and acknowledged sends beside it, the ledger asked for its sums."""
 
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
 
@@ -13,7 +13,9 @@ from schemas.control import Plan
 from schemas.errors import RetryError
 from schemas.text import Text
 from trial.accounts import Accounts
-from trial.evidence import check_sinks, check_sources, plan_as_json
+from trial.city.registers import read_table
+from trial.evidence import check_sinks, check_sources, check_tallies, plan_as_json, tallies_of
+from trial.expectations import check_registers, check_said, check_total
 from trial.kafka.jars import VERSION as KAFKA
 from trial.oracle import HOPS, Verdict
 from trial.probe import quantile
@@ -27,8 +29,6 @@ from wire.reading import Place
 __all__ = ["Judging", "report_of"]
 
 Told = Callable[[str, Text], None]
-#: The stream whose every row and every spoiled row the traffic knows by number.
-_COUNTED_STREAM = "health.population"
 
 
 class Judging:
@@ -39,10 +39,10 @@ class Judging:
         self._plan = plan
         self._told = told
         self._stop = stop
-        self._began = time.time()
         #: what `judge` waits for now
         self.waiting_for: Text | None = None
         self._ledger = LedgerClient(city.bus.addresses["ledger"])
+        self._accounts = Accounts(self._ledger, city.began, self._rest)
 
     def is_recorded(self, ends: Mapping[Place, int]) -> bool:
         """Whether the ledger has every tally below these ends."""
@@ -58,10 +58,14 @@ class Judging:
         self._told("oracle", Text(f"核对了 {read:,} 条；比对部门的表与账本",
                                   f"{read:,} records judged; now the departments' tables and the ledger"))
         self.waiting_for = Text("部门的表与账本", "the departments' tables and the ledger")
-        check_sources(self._city.postgres, self._plan, verdict)
-        check_sinks(self._city.postgres, verdict)
-        _check_dirt(traffic, verdict)
-        balanced = Accounts(self._ledger, self._began, self._rest).check(verdict)
+        check_tallies(tallies_of(self._city.settings()), verdict)
+        tables = partial(read_table, self._city.postgres)
+        check_sources(tables, self._plan, verdict)
+        check_sinks(tables, verdict)
+        check_registers(traffic.expected(), verdict)
+        check_said(rude.said, verdict)
+        check_total(traffic.expected(), rude.said, verdict)
+        balanced = self._accounts.check(verdict)
         return report_of(verdict, balanced, latencies), verdict.examples
 
     def close(self) -> None:
@@ -70,7 +74,7 @@ class Judging:
 
     def _witnessed(self, acknowledged: Counter[bytes]) -> tuple[Verdict, int]:
         """Both hops, at the same time; and how many records were read for it."""
-        plan, secret = plan_as_json(self._plan), self._city.mask_secret()
+        plan, secret = plan_as_json(self._city.plan()), self._city.mask_secret()
         verdict, read = Verdict(), 0
         with ExitStack() as open_:
             witnesses = []
@@ -94,22 +98,12 @@ def report_of(verdict: Verdict, balanced: bool, latencies: list[int]) -> Report:
     books = verdict.books
     return Report(
         published=books.total("arrived"), cleaned=books.total("cleaned"), fixed=books.fixed,
-        quarantined=books.total("quarantined"), duplicates=books.total("duplicate"), held_back=books.total("held_back"),
+        quarantined=books.by_subscriber("quarantined").get("", 0), duplicates=books.total("duplicate"), held_back=books.total("held_back"),
         delivered=books.by_subscriber("delivered"), returned_up=books.total("returned_up"),
         lost=verdict.lost, duplicated=verdict.duplicated, out_of_order=verdict.out_of_order,
         wrong_content=verdict.wrong_content, books_balanced=balanced, ledger_equals_count=verdict.ledger_equals_count,
         peak={"second": books.peak(1), "minute": books.peak(60)},
         latency_ms={"p50": quantile(latencies, 0.5), "p99": quantile(latencies, 0.99)}, versions=_versions())
-
-
-def _check_dirt(traffic: Traffic, verdict: Verdict) -> None:
-    """The departments know how many changes they made and how many of their rows they spoiled: so many, no more, no fewer."""
-    for what, expected in traffic.expected().items():
-        found = verdict.streams[_COUNTED_STREAM, what]
-        if found != expected:
-            kind = "lost" if found < expected else "duplicated"
-            verdict.problems.add(kind, f"{_COUNTED_STREAM}: {found} {what} where its department knows of {expected}",
-                                 abs(found - expected))
 
 
 def _versions() -> dict[str, str]:

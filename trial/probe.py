@@ -1,15 +1,35 @@
 """A probe: one more reader of an inbox, under a name of its own, that notes how long a published record took to get there."""
 
+import random
 import threading
 import time
+from collections.abc import Iterable
 
 from wire.reading import LaneReader
 from wire.settings import KafkaSettings
 
-__all__ = ["Probe", "quantile"]
+__all__ = ["Probe", "Samples", "quantile"]
 
-#: Enough to know the 99th percentile well; beyond it every second, fourth, … sample is kept.
+#: Enough to know the 99th percentile well.
 _MOST = 200_000
+
+
+class Samples:
+    """So many of all values ever seen, each as likely as any other to be among them (a reservoir)."""
+
+    def __init__(self, most: int = _MOST) -> None:
+        self.kept: list[int] = []
+        self._most, self._seen = most, 0
+        self._random = random.Random(1)
+
+    def add(self, values: Iterable[int]) -> None:
+        """See more of them."""
+        for value in values:
+            self._seen += 1
+            if len(self.kept) < self._most:
+                self.kept.append(value)
+            elif (place := int(self._random.random() * self._seen)) < self._most:
+                self.kept[place] = value
 
 
 class Probe:
@@ -19,7 +39,7 @@ class Probe:
         self._reader = LaneReader(settings, [lane], "end", client_id="shutong.probe")
         self._since = 1 << 62
         self._stop = threading.Event()
-        self._samples: list[int] = []
+        self._samples = Samples()
         self._thread = threading.Thread(target=self._run, name="probe", daemon=True)
         self._thread.start()
 
@@ -28,8 +48,8 @@ class Probe:
         self._since = int(time.time() * 1000)
 
     def latencies(self) -> list[int]:
-        """Milliseconds of every record seen so far, sorted."""
-        return sorted(self._samples)
+        """Milliseconds of the records seen so far, or of very many of them, sorted."""
+        return sorted(self._samples.kept)
 
     def close(self) -> None:
         """Stop reading."""
@@ -41,9 +61,7 @@ class Probe:
             while not self._stop.is_set():
                 batch = reader.batch(0.2)
                 now = int(time.time() * 1000)
-                self._samples += [now - record.timestamp for record in batch if record.timestamp >= self._since]
-                if len(self._samples) > _MOST:
-                    del self._samples[::2]
+                self._samples.add(now - record.timestamp for record in batch if record.timestamp >= self._since)
 
 
 def quantile(sorted_values: list[int], share: float) -> int:

@@ -1,7 +1,7 @@
 """A department's own program that behaves badly: undecodable bytes, repeats, foreign streams and schemas, oversized records.
 
 It publishes to its lane as a registered provider, through wire. Every acknowledged send is remembered as a digest, so
-that raw can be searched for it; `said` counts what was meant by each.
+that raw can be searched for it; `said` tells what was meant by it all.
 """
 
 import random
@@ -17,6 +17,7 @@ from schemas.envelope import Cause, Event, Meta, Op, kafka_key, key_text
 from schemas.errors import RejectError
 from schemas.lanes import room_for
 from trial.city.residents import Resident
+from trial.expectations import Said
 from wire.publisher import Publisher
 from wire.settings import KafkaSettings
 
@@ -46,10 +47,11 @@ class RudePublisher:
         self._epoch, self._seq = 0, 0
         self._living: list[dict[str, Any]] = []
         self._last: tuple[bytes | None, bytes | None] = (b"", b"")
-        self._open: list[bytes] = []
+        self._open: list[tuple[bytes, bool]] = []
         self.acknowledged: Counter[bytes] = Counter()
-        self.refused = 0
-        self.said: Counter[str] = Counter()
+        self._values = 0
+        self._refused = 0
+        self._kinds_said: Counter[str] = Counter()
 
     def turn(self) -> None:
         """One round: each kind of behaviour once, in a random order, then wait for Kafka's acknowledgement."""
@@ -57,10 +59,16 @@ class RudePublisher:
         self._random.shuffle(kinds)
         for act in kinds:
             act()
-            self.said[act.__name__.strip("_")] += 1
+            self._kinds_said[_name(act)] += 1
         self._publisher.flush()
-        self.acknowledged.update(self._open)
+        self.acknowledged.update(digest for digest, _ in self._open)
+        self._values += sum(is_value for _, is_value in self._open)
         self._open.clear()
+
+    @property
+    def said(self) -> Said:
+        """What was meant by all that was acknowledged."""
+        return Said(frozenset(map(_name, self._kinds())), self._kinds_said, self._values, self._refused, self._stream)
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -127,7 +135,8 @@ class RudePublisher:
     # ---- bytes that are no event
 
     def _noise(self) -> None:
-        self._send(b"noise", self._random.randbytes(64))
+        """Never with a first byte of 0, behind which four more would be a schema id."""
+        self._send(b"noise", bytes((self._random.randrange(1, 256),)) + self._random.randbytes(63))
 
     def _torn(self) -> None:
         value = self._encoded(self._row())
@@ -172,7 +181,7 @@ class RudePublisher:
         try:
             self._event("c", row)
         except RejectError:
-            self.refused += 1
+            self._refused += 1
 
     def _tombstone(self) -> None:
         self._send(self._key(self._row()), None)
@@ -194,7 +203,7 @@ class RudePublisher:
 
     def _send(self, key: bytes | None, value: bytes | None) -> None:
         self._publisher.send(self._lane, key, value)
-        self._open.append(send_digest(key, value))
+        self._open.append((send_digest(key, value), value is not None))
 
     def _key(self, row: dict[str, Any]) -> bytes:
         return kafka_key(self._dataset.id, key_text([row[name] for name in self._dataset.key]))
@@ -211,6 +220,10 @@ class RudePublisher:
         row = self._someone()
         self._living.remove(row)
         return row
+
+
+def _name(act: Callable[[], None]) -> str:
+    return act.__name__.strip("_")
 
 
 def _codec(plan: Plan, dataset: Dataset) -> EventCodec:

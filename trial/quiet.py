@@ -1,41 +1,63 @@
-"""When is a city quiet? When every change of the departments is on raw, every worker, sink and the recorder at its end."""
+"""When is a city quiet? When every change of the departments is on raw, every worker, sink and the recorder at its end.
+
+How many changes there were is known from the departments: that nothing moves for a while proves nothing, for deletes are
+seen only now and then.
+"""
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from schemas.codec.peek import op_and_source
 from schemas.control import Plan
-from schemas.errors import RetryError
+from schemas.errors import RejectError, RetryError
 from schemas.names import TALLIES
 from schemas.text import Text
 from trial.city.registers import stored_positions
 from trial.running import RunningCity
 from wire.reading import LaneReader, Place, committed, ends, read_all
 
-__all__ = ["Deletes", "Quiet"]
+__all__ = ["Changes", "Quiet", "sources_of"]
 
-#: How long raw must stand still before we believe that the connectors have nothing left.
+#: How long raw must stand still before we believe that the connectors have nothing more to say than they had to.
 _STILL = 2.5
 
 
-class Deletes:
-    """Counts the deletes that the connectors put on raw, from where it was made on. Parses no more than the first fields."""
+_ON_RAW = Text("部门的更改到达原始通道", "the departments' changes on raw")
 
-    def __init__(self, city: RunningCity, lanes: Iterable[str], sources: Iterable[str]) -> None:
+
+class Changes:
+    """Counts what the connectors put on raw, by source, from where it was made on."""
+
+    def __init__(self, city: RunningCity, lanes: Iterable[str]) -> None:
         self._reader = LaneReader(city.settings(), lanes, "end")
-        self._sources = {source.encode() for source in sources}
-        self.count = 0
+        self.counts: Counter[str] = Counter()
         self.ends: Mapping[Place, int] = {}
 
-    def follow(self) -> int:
-        """Read what has come; how many deletes there were in all."""
+    def follow(self) -> None:
+        """Read what has come."""
         for batch in self._reader.to_end():
-            self.count += sum(record.value is not None and _is_delete(record.value, self._sources) for record in batch)
+            self.counts.update(sources_of(record.value for record in batch))
         self.ends = self._reader.positions
-        return self.count
+
+    def are(self, expected: Mapping[str, int]) -> bool:
+        """Whether every source has said as much as it must."""
+        self.follow()
+        return all(self.counts[source] >= count for source, count in expected.items())
 
     def close(self) -> None:
         self._reader.close()
+
+
+def sources_of(values: Iterable[bytes | None]) -> Iterator[str]:
+    """Which source each value comes from; those that cannot be read come from none."""
+    for value in values:
+        try:
+            source = "" if value is None else op_and_source(value)[1]
+        except RejectError:
+            continue
+        yield source
 
 
 class Quiet:
@@ -49,16 +71,22 @@ class Quiet:
         self._recorded = recorded
         self.waiting_for: Text | None = None
 
-    def wait(self, deletes: Deletes, expected: int, stop: threading.Event, patience: float) -> None:
+    def wait_for(self, changes: Changes, expected: Mapping[str, int], stop: threading.Event, patience: float) -> None:
+        """Return when as many changes of each source are on raw."""
+        self._wait(((_ON_RAW, lambda: changes.are(expected)),), stop, patience)
+
+    def wait(self, changes: Changes, expected: Mapping[str, int], stop: threading.Event, patience: float) -> None:
         """Return when all is quiet; a RetryError names what did not come to rest in time."""
-        deadline = time.monotonic() + patience
-        steps: tuple[tuple[Text, Callable[[], bool]], ...] = (
-            (Text("部门的更改到达原始通道", "the departments' changes on raw"), lambda: self._still(deletes, expected, stop)),
+        self._wait((
+            (_ON_RAW, lambda: self._still(changes, expected, stop)),
             (Text("清洗", "clean"), lambda: self._handled(self._raw)),
             (Text("分发", "route"), lambda: self._handled(self._clean)),
             (Text("公安局的表", "the table of the police"), self._stored),
             (Text("账本", "the ledger"), lambda: self._recorded(ends(self._settings, [TALLIES], stable=True))),
-        )
+        ), stop, patience)
+
+    def _wait(self, steps: Iterable[tuple[Text, Callable[[], bool]]], stop: threading.Event, patience: float) -> None:
+        deadline = time.monotonic() + patience
         for name, step in steps:
             self.waiting_for = name
             while not step():
@@ -68,14 +96,14 @@ class Quiet:
                     raise RetryError(Text(f"等待“{name.zh}”超过 {patience:.0f} 秒", f"waited {patience:.0f} s for {name.en}"),
                                      advice=Text("查看 logs 目录中的日志", "read the logs in the logs directory"))
 
-    def _still(self, deletes: Deletes, expected: int, stop: threading.Event) -> bool:
-        """Whether all deletes came and nothing has come since."""
-        if deletes.follow() < expected:
+    def _still(self, changes: Changes, expected: Mapping[str, int], stop: threading.Event) -> bool:
+        """Whether all changes came and nothing has come since."""
+        if not changes.are(expected):
             return False
-        before = deletes.ends
+        before = changes.ends
         stop.wait(_STILL)
-        deletes.follow()
-        return deletes.ends == before
+        changes.follow()
+        return changes.ends == before
 
     def _handled(self, lanes: list[str]) -> bool:
         """Whether no record lies behind what the workers committed."""
@@ -91,18 +119,3 @@ class Quiet:
         stored = stored_positions(self._city.postgres, "police")
         goal = ends(self._settings, ["deliver.police"], stable=True)
         return all(stored.get(place, 0) >= end for place, end in goal.items())
-
-
-def _is_delete(value: bytes, sources: set[bytes]) -> bool:
-    """Whether a framed event has op `d` and comes from one of the sources; odd bytes are not."""
-    try:
-        at = 5 + 1 + (value[5] >> 1)  # an id shorter than 64 bytes
-        if value[at] != 4:
-            return False
-        at += 1
-        while value[at] & 128:
-            at += 1
-        length = value[at + 1] >> 1
-        return value[at + 2:at + 2 + length] in sources
-    except IndexError:
-        return False

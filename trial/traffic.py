@@ -1,14 +1,15 @@
 """What the departments do while the demo runs: first load, then inserts, updates and deletes by SQL, a tenfold burst between.
 
 Every number is known beforehand and drawn from a seed. Live updates and deletes touch each row once, so that none hides
-another from a connector that polls; rows that the rules reject are never deleted, for nobody downstream ever held them.
+another from a connector that polls; only when all of them are on raw, some rows are touched again (`come_back`). Rows that
+the rules reject are never deleted, for nobody downstream ever held them.
 """
 
 import itertools
 import random
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,10 @@ _CHUNK = 5000
 _PHASES = ((12.0, 1), (6.0, 10), (8.0, 1))
 #: A demo of fewer events than this is shorter in proportion, down to the given share.
 _WHOLE, _SHORTEST = 60_000, 0.4
+#: How many deleted people are registered anew, and how many who moved away come back, at most.
+_RETURNS = 20
+_UPDATED, _DELETED = 20, 4
+_EVENTS = ("snapshot", "inserts", "updates", "deletes", "returns")
 
 
 @dataclass(frozen=True)
@@ -68,16 +73,31 @@ class Traffic:
         self._civil = Register(server, "civil")
         #: keys of clean rows that were not yet changed
         self._fresh: list[tuple[str, str]] = []
+        #: keys that were deleted, and keys of people who moved away
+        self._deleted: list[str] = []
+        self._moved: list[str] = []
         self._wanted = sizes.updates + sizes.deletes + 64
         self._turns: Iterator[int] = itertools.count()
+        #: phase -> seconds it took, changes made in it
+        self._spent: defaultdict[str, float] = defaultdict(float)
+        self._made: Counter[str] = Counter()
 
-    def expected(self) -> dict[str, int]:
-        """What must come of the population register's changes, in numbers: each is one event with one fate."""
+    def expected(self) -> dict[str, dict[str, int]]:
+        """What must come of each register's changes, in numbers: each is one event with one fate."""
         dirt = self._people.counts
         spoiled = {fate: sum(dirt[kind.name] for kind in DIRT if kind.fate == fate) for fate in ("fixed", "rejected")}
-        changes = sum(self.done[what] for what in ("snapshot", "inserts", "updates", "deletes"))
-        return {"published": changes, "fixed": spoiled["fixed"], "duplicate": 0,
-                "quarantined": spoiled["rejected"] + self.done["spoiled updates"]}
+        villages_ = {"published": self.done["villages"] + self.done["village changes"], "fixed": self.done["village repairs"],
+                     "duplicate": 0, "quarantined": 0}
+        return {"civil.register": villages_,
+                "health.population": {"published": sum(self.done[what] for what in _EVENTS), "fixed": spoiled["fixed"],
+                                      "duplicate": 0, "quarantined": spoiled["rejected"] + self.done["spoiled updates"]}}
+
+    def live(self) -> dict[str, int]:
+        """How many changes of each register there were since the first snapshot."""
+        return {"civil.register": self.done["village changes"], "health.population": self._live_changes()}
+
+    def _live_changes(self) -> int:
+        return sum(self.done[what] for what in _EVENTS if what != "snapshot")
 
     def stranger(self) -> Resident:
         """A clean resident that is in no table, for the department's own program."""
@@ -98,15 +118,24 @@ class Traffic:
         began = time.monotonic()
         for share, phase, middle_here in _schedule(min(max(self.sizes.total / _WHOLE, _SHORTEST), 1.0)):
             if stop.is_set():
-                break
+                return
             self.phase = phase
+            begins, before = time.monotonic(), self._live_changes()
             self.step(share, rude)
             if middle_here and middle is not None:
                 middle()
             began += _TICK
-            stop.wait(max(0.0, began - time.monotonic()))
+            stopped = stop.wait(max(0.0, began - time.monotonic()))
+            self._spent[phase] += time.monotonic() - begins
+            self._made[phase] += self._live_changes() - before
+            if stopped:
+                return
         self.finish(rude)
         self.phase = "quiet"
+
+    def rates(self) -> dict[str, int]:
+        """Changes a second of the population register in each live phase, as it came about."""
+        return {phase: round(self._made[phase] / spent) for phase, spent in self._spent.items() if spent}
 
     def reconnect(self) -> None:
         """The departments' server was started again."""
@@ -129,9 +158,20 @@ class Traffic:
     def finish(self, rude: RudePublisher | None) -> None:
         """The last live changes of all, those of the village register too."""
         self.step(1.0, rude)
-        self._civil.update((village.code, "name", f"{village.name}　") for village in villages()[:20])
-        self._civil.delete([village.code for village in villages()[20:24]])
-        self.done["village changes"] = 24
+        touched = villages()[:_UPDATED + _DELETED]
+        self._civil.update((village.code, "name", f"{village.name}　") for village in touched[:_UPDATED])
+        self._civil.delete([village.code for village in touched[_UPDATED:]])
+        self.done["village changes"], self.done["village repairs"] = len(touched), _UPDATED
+
+    def come_back(self) -> None:
+        """Deleted people are registered anew under their numbers, and people who left a scope come back into it.
+
+        Whoever polls must have seen them go: call it when all live changes are on raw.
+        """
+        again, home = self._deleted[:_RETURNS], self._moved[:_RETURNS]
+        self._health.load(self._people.people.draw()._replace(resident_id=key) for key in again)
+        self._health.update((key, "status", "registered") for key in home)
+        self.done["returns"] = len(again) + len(home)
 
     def _insert(self, count: int, what: str) -> None:
         if count > 0:
@@ -154,7 +194,10 @@ class Traffic:
         """What happens to a resident: most move in or out of a scope, some get a new number, a few are spoiled."""
         chance = self._random.random()
         if chance < 0.45:
-            return key, "status", "moved" if status == "registered" else "registered"
+            if status != "registered":
+                return key, "status", "registered"
+            self._moved.append(key)
+            return key, "status", "moved"
         if chance < 0.65:
             return key, "division", self._random.choice(("341502", "341503", "341504", "341522", "341523", "341524", "341525"))
         if chance < 0.96:
@@ -164,7 +207,9 @@ class Traffic:
 
     def _delete(self, count: int) -> None:
         if count > 0:
-            self._health.delete([self._fresh.pop()[0] for _ in range(count)])
+            gone = [self._fresh.pop()[0] for _ in range(count)]
+            self._health.delete(gone)
+            self._deleted += gone
             self.done["deletes"] += count
 
 

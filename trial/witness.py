@@ -19,6 +19,7 @@ from schemas.text import Text
 from trial.evidence import SINKS, Evidence
 from trial.kafka.leash import spawn
 from trial.oracle import Hop, Verdict, judge
+from wire.reading import read_with_headers
 from wire.settings import KafkaSettings
 
 __all__ = ["Question", "Stopped", "Witness"]
@@ -70,6 +71,7 @@ class Witness:
             raise HaltError(Text("独立核对没有完成", "the oracle did not come to an end"),
                             advice=Text(f"查看 {self._log}", f"read {self._log}"))
         found: Answer = pickle.loads(self._answer.read_bytes())
+        self._answer.unlink()
         return found
 
     def end(self) -> None:
@@ -80,7 +82,7 @@ class Witness:
 
 def testify(question: Question) -> Answer:
     """Read every lane of the hop, and compare."""
-    evidence = Evidence(question.settings, question.acknowledged)
+    evidence = Evidence(lambda lane: read_with_headers(question.settings, [lane]), question.acknowledged)
     tables = SINKS if question.hop == "route" else ()
     verdict = judge(question.plan, question.secret, evidence.records, letter_schema=json.loads(bus_schema("letter")),
                     tables=tables, hops=[question.hop])
@@ -94,7 +96,8 @@ def main(pipe: int, answer: Path) -> None:
     with os.fdopen(pipe, "rb") as source:
         question: Question = pickle.load(source)
     fresh = answer.with_suffix(".fresh")
-    fresh.write_bytes(pickle.dumps(testify(question)))
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        pickle.dump(testify(question), file)
     fresh.replace(answer)
 
 

@@ -16,8 +16,9 @@ from wire.cluster import Cluster, Commit, Place
 from wire.errors import Watch
 from wire.settings import KafkaSettings
 
-__all__ = ["LaneReader", "Place", "Record", "Start", "committed", "ends", "read_all"]
+__all__ = ["LaneReader", "Place", "Record", "Start", "committed", "ends", "read_all", "read_with_headers"]
 
+Headers = list[tuple[str, bytes]]
 Start = Mapping[Place, int] | Literal["beginning", "end"]
 
 _MANY = 5000
@@ -43,6 +44,9 @@ class LaneReader:
     def __init__(self, settings: KafkaSettings, lanes: Iterable[str], start: Start = "beginning", **more: Any) -> None:
         self._cluster = Cluster(settings)
         self._watch = Watch(settings, aloud=True)
+        #: of the records of the last batch, in their order; each None while `wants_headers` is not set
+        self.headers: list[Headers | None] = []
+        self.wants_headers = False
         self._lane = {settings.names.topic(lane): lane for lane in lanes}
         places = self._cluster.places(self._lane.values())
         # Asked for as numbers: the client takes half a second to look up "the beginning" by itself.
@@ -117,12 +121,14 @@ class LaneReader:
     def _taken(self, messages: list[Any]) -> list[Record]:
         """The records among `messages` (the client types every part of one as optional); the rest moves positions."""
         records: list[Record] = []
+        self.headers = []
         for message in messages:
             lane = self._lane.get(message.topic() or "", "")
             error = message.error()
             if error is None:
                 place, offset = (lane, message.partition()), message.offset()
                 records.append(Record(lane, place[1], offset, message.timestamp()[1], message.key(), message.value()))
+                self.headers.append((message.headers() or []) if self.wants_headers else None)
                 self._next[place] = offset + 1
             elif error.code() == KafkaError._PARTITION_EOF:
                 self._next[lane, message.partition()] = message.offset()
@@ -147,6 +153,14 @@ def read_all(settings: KafkaSettings, lanes: Iterable[str], start: Start = "begi
     with LaneReader(settings, lanes, start) as reader:
         for batch in reader.to_end():
             yield from batch
+
+
+def read_with_headers(settings: KafkaSettings, lanes: Iterable[str]) -> Iterator[tuple[Record, Headers | None]]:
+    """Every record of the lanes up to their end as it is now, and the headers beside it."""
+    with LaneReader(settings, lanes) as reader:
+        reader.wants_headers = True
+        for batch in reader.to_end():
+            yield from zip(batch, reader.headers, strict=True)
 
 
 def ends(settings: KafkaSettings, lanes: Iterable[str], *, stable: bool = False) -> dict[Place, int]:

@@ -13,7 +13,7 @@ import pytest
 from schemas.text import Text
 from trial.judging import Judging
 from trial.publisher import RudePublisher
-from trial.quiet import Deletes, Quiet
+from trial.quiet import Changes, Quiet
 from trial.running import RunningCity
 from trial.tally_watch import TallyWatch
 from trial.traffic import Sizes, Traffic
@@ -88,8 +88,8 @@ class Exchange:
         open_.callback(self.judging.close)
         until(lambda: sum(self.watch.counts().get(stage, 0) for stage in ("returned_up", "quarantined"))
               >= SIZES.villages + SIZES.snapshot, self.heard)
-        self.deletes = Deletes(self.city, ("raw.civil", "raw.health"), ("civil.register", "health.population"))
-        open_.callback(self.deletes.close)
+        self.changes = Changes(self.city, ("raw.civil", "raw.health"))
+        open_.callback(self.changes.close)
         self.traffic.phase = "live"
         self.departments = Departments(self.traffic, self.rude)
         self.departments.start()
@@ -159,7 +159,7 @@ def test_kill_9_of_each_process_in_turn_changes_no_count(tmp_path: Path) -> None
         bus.moves_on()
 
         bus.departments.end()
-        Quiet(city, bus.plan, bus.judging.is_recorded).wait(bus.deletes, SIZES.deletes + 4, bus.stop, PATIENCE)
+        Quiet(city, bus.plan, bus.judging.is_recorded).wait(bus.changes, bus.traffic.live(), bus.stop, PATIENCE)
         city.rest()
         report, problems = bus.judging.judge(bus.rude, bus.traffic, [])
         assert problems == [], str(heard)

@@ -44,7 +44,13 @@ def imported(source: str) -> set[str]:
     """Every dotted module a source imports, inside functions and under TYPE_CHECKING too: an arrow is an arrow."""
     nodes = list(ast.walk(ast.parse(source)))
     plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    return plain | {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and node.level == 0}
+    return plain | {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+
+
+def relative(source: str) -> list[str]:
+    """Imports that do not say whose room they are from: no law could hold them."""
+    return [f"{'.' * node.level}{node.module or ''}" for node in ast.walk(ast.parse(source))
+            if isinstance(node, ast.ImportFrom) and node.level]
 
 
 def roots(source: str) -> set[str]:
@@ -64,6 +70,7 @@ def stray_clients(where: str, source: str) -> set[str]:
 def test_a_module_keeps_the_house_law(where: str) -> None:
     source = (ROOT / where).read_text(encoding="utf-8")
     room = where.split("/")[0]
+    assert not relative(source), "name what you import from its room on"
     assert not wrong_rooms(where, source), f"{room} may import {MAY_IMPORT[room] or 'no room'}"
     assert not stray_clients(where, source), f"their homes: {HOMES}"
     assert source.count("\n") <= LONGEST_MODULE, "split it by noun, or shorten it, before it grows"
@@ -95,3 +102,4 @@ def test_the_law_can_be_broken() -> None:
     assert wrong_rooms("streams/x.py", "import ledger.store\n") == {"ledger"}
     assert stray_clients("ledger/x.py", "import confluent_kafka\n") == {"confluent_kafka"}
     assert not stray_clients("wire/x.py", "import confluent_kafka\n")
+    assert relative("def f():\n    from ...schemas import errors\n    from . import x\n") == ["...schemas", "."]

@@ -4,6 +4,8 @@ The oracle must find nothing in it; a test spoils one thing and the oracle must 
 """
 
 import copy
+import datetime as dt
+import json
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,7 +14,7 @@ from typing import Any
 
 from governance.city import read_city
 from governance.compile import compile_change
-from schemas.codec import EventCodec
+from schemas.codec import EventCodec, bus_schema, encode_tallies
 from schemas.control import Plan
 from schemas.envelope import Event, Meta, Op, kafka_key, marker_key
 from schemas.tally import Tally, TallyBook
@@ -25,7 +27,7 @@ from trial.city.luan import DIRECTORY
 from trial.city.places import villages
 from trial.city.residents import Population, Resident
 from trial.oracle import Record
-from trial.oracle.books import LedgerRow
+from trial.oracle.books import Told, told_by
 from trial.oracle.records import partition_of
 
 SECRET = b"of the city in memory"
@@ -70,27 +72,36 @@ class World:
         """A world that can be spoiled without harm to this one."""
         return copy.deepcopy(self)
 
-    def put(self, lane: str, partition: int | None, timestamp: int, key: bytes, value: bytes | None) -> Record:
+    def put(self, lane: str, partition: int | None, timestamp: int, key: bytes | None, value: bytes | None,
+            headers: Any = None) -> Record:
         """Append a record where Kafka would."""
         records = self.lanes.setdefault(lane, [])
-        number = partition_of(key, PLAN.lanes[lane].partitions) if partition is None else partition
+        number = partition_of(key or b"", PLAN.lanes[lane].partitions) if partition is None else partition
         offset = 1 + max((record.offset for record in records if record.partition == number), default=-1)
-        records.append(Record(lane, number, offset, timestamp, key, value))
+        records.append(Record(lane, number, offset, timestamp, key, value, headers or []))
         return records[-1]
 
     def read(self, lane: str) -> Iterator[Record]:
         """What a reader of the lane sees."""
         return iter(self.lanes.get(lane, ()))
 
-    def ledger(self) -> list[LedgerRow]:
-        """The sums a ledger of these tallies tells."""
-        sums: Counter[tuple[str, ...]] = Counter()
-        fixed: Counter[tuple[str, ...]] = Counter()
+    def told(self) -> Iterator[Told]:
+        """What these tallies tell, as the bus writes them."""
+        return told_by(json.loads(bus_schema("tallies")), self.tally_lane())
+
+    def tally_lane(self) -> list[Record]:
+        """The tallies on their lane."""
+        return [Record("bus.tallies", 0, 0, NOW, None, encode_tallies("w", 0, self.tallies))]
+
+    def ledger(self, moment: str) -> list[Told]:
+        """The sums a ledger of these tallies tells of one day, or of each minute."""
+        sums: dict[tuple[str, ...], list[int]] = {}
         for tally in self.tallies:
-            key = ("2026-01-02", tally.key.stage, tally.key.cause, tally.key.dataset, tally.key.subscriber)
-            sums[key] += tally.records
-            fixed[key] += tally.fixed
-        return [LedgerRow(*key, records, fixed[key]) for key, records in sums.items()]  # type: ignore[arg-type]
+            at = dt.datetime.fromtimestamp(tally.key.at, dt.timezone(dt.timedelta(hours=8))).strftime(moment)
+            key = (at, tally.key.stage, tally.key.cause, tally.key.dept, tally.key.dataset, tally.key.subscriber)
+            counts = sums.setdefault(key, [0, 0, 0])
+            counts[:] = counts[0] + tally.records, counts[1] + tally.bytes, counts[2] + tally.fixed
+        return [Told(*key, *counts) for key, counts in sums.items()]  # type: ignore[arg-type]
 
     def store(self, subscription: str) -> None:
         """What a sink makes of the inbox as it is now."""
@@ -134,10 +145,10 @@ class Writing:
                 rows[kafka_key(dataset, text)] = row
         return value
 
-    def raw(self, lane: str, key: bytes, value: bytes | None) -> Record:
+    def raw(self, lane: str, key: bytes | None, value: bytes | None, partition: int | None = None) -> Record:
         """Any bytes."""
         self._clock += 7
-        return self.world.put(lane, None, self._clock, key, value)
+        return self.world.put(lane, partition, self._clock, key, value)
 
     def resident(self, **changes: Any) -> Row:
         """A clean resident, but for the changes."""
@@ -219,15 +230,21 @@ def _rude(writing: Writing) -> None:
     writing.raw("raw.health", kafka_key(VILLAGE, village_row(3)["code"]), codec_of(VILLAGE).encode(village))
     foreign = Event(Meta("z", "c", NOW, REGISTER, REGISTER, 0, 1), stranger)
     writing.raw("raw.health", kafka_key(RESIDENT, stranger["resident_id"]), codec_of(RESIDENT).encode(foreign))
-    marker = Event(Meta("m", "m", NOW, POPULATION, POPULATION, 0, -1), None)
-    writing.raw("raw.health", marker_key(RESIDENT), codec_of(RESIDENT).encode(marker))
+    for seq, partition, row in ((-1, 0, None), (10_000, 0, None), (10_000, 1, None), (10_000, 1, None), (10_001, 1, stranger)):
+        marker = Event(Meta("m", "m", NOW, POPULATION, POPULATION, 0, seq), row)
+        writing.raw("raw.health", marker_key(RESIDENT), codec_of(RESIDENT).encode(marker), partition)
     unclean = Resident(**{name: stranger[name] for name in Resident._fields})._replace(resident_id=f" {stranger['resident_id']}")
     writing.event(CLINIC, "c", {**unclean._asdict(), "updated_at": NOW}, epoch=3, seq=4)
 
 
-def handle(world: World) -> None:
+def compiled() -> WorkingPlan:
+    """The plan as a worker has it."""
+    return working_plan(PLAN, SECRET, [UNKNOWN])
+
+
+def handle(world: World, plan: WorkingPlan | None = None) -> None:
     """clean and route over everything, with the bus's own functions."""
-    plan = working_plan(PLAN, SECRET, [UNKNOWN])
+    plan = plan or compiled()
     for stage, lanes in (("raw", ("raw.civil", "raw.health")), ("clean", ("clean.civil", "clean.health"))):
         _stage(world, plan, stage, lanes)
 
@@ -247,8 +264,8 @@ def _stage(world: World, plan: WorkingPlan, stage: Any, lanes: tuple[str, ...]) 
 
 
 def _write(world: World, handled: Handled) -> None:
-    for lane, value, key, partition, timestamp, _ in handled.outputs:
-        world.put(lane, None if partition < 0 else partition, timestamp, key, value)
+    for lane, value, key, partition, timestamp, headers in handled.outputs:
+        world.put(lane, None if partition < 0 else partition, timestamp, key, value, headers)
     book = TallyBook()
     book.merge(handled.tallies)
     world.tallies += list(book)

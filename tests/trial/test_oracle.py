@@ -9,11 +9,25 @@ from typing import Any
 
 import pytest
 
-from schemas.codec import bus_schema
+from schemas.codec import bus_schema, decode_letter, encode_letter
 from schemas.envelope import Event
-from tests.trial.city_world import CLINIC, PLAN, POLICE, POPULATION, RESIDENT, SECRET, World, city_world, codec_of
+from schemas.lanes import room_for
+from tests.trial.city_world import (
+    CLINIC,
+    PLAN,
+    POLICE,
+    POPULATION,
+    RESIDENT,
+    SECRET,
+    World,
+    Writing,
+    city_world,
+    codec_of,
+    handle,
+)
 from trial.evidence import plan_as_json
 from trial.oracle import HOPS, Record, Verdict, judge
+from trial.oracle.plan import ROOM
 from trial.oracle.records import partition_of
 
 LETTERS = json.loads(bus_schema("letter"))
@@ -33,7 +47,8 @@ def world(right: World) -> World:
 
 def judged(world: World) -> Verdict:
     """The verdict on a whole world, tables included."""
-    verdict = judge(plan_as_json(PLAN), SECRET, world.read, letter_schema=LETTERS, ledger=world.ledger(), tables=[POLICE])
+    verdict = judge(plan_as_json(PLAN), SECRET, world.read, letter_schema=LETTERS, tables=[POLICE])
+    verdict.books.compare(world.told(), verdict.problems, "second")
     verdict.tables[POLICE].compare(world.sink.values(), _same, verdict.problems)
     for stream, rows in world.tables.items():
         verdict.sources[stream].compare(stream, rows.items(), verdict.problems)
@@ -118,8 +133,9 @@ def test_two_deliveries_that_changed_places_are_out_of_order(world: World, lane:
 def origin(record: Record, world: World) -> str:
     """The clean partition a delivery came from; masked ones tell no stream, but their twins at the province do."""
     number = int.from_bytes((record.value or b"")[1:5], "big")
-    subscription = next(item.id for item in PLAN.subscriptions.values() if item.output_schema == number)
-    meta = codec_of(subscription).decode(record.value or b"").meta
+    named = {item.event_schema: item.id for item in PLAN.datasets.values()}
+    named |= {item.output_schema: item.id for item in PLAN.subscriptions.values()}
+    meta = codec_of(named[number]).decode(record.value or b"").meta
     if meta.stream:
         return meta.stream
     twins = [codec_of("province.health.resident").decode(one.value or b"").meta
@@ -264,11 +280,77 @@ def test_a_repair_that_was_not_made_is_wrong_content(world: World) -> None:
 
 def test_a_tombstone_that_is_missing_is_lost_and_one_too_many_is_wrong_content(world: World) -> None:
     tombstone = next(one for one in world.lanes["clean.health"] if one.value is None)
-    world.lanes["clean.health"].remove(tombstone)
-    assert found(world) == {"lost": 1}
-    for _ in range(2):
-        again(world, "clean.health", tombstone)
+    again(world, "clean.health", tombstone)
     assert found(world) == {"wrong_content": 1}
+    for _ in range(2):
+        world.lanes["clean.health"].remove(next(one for one in world.lanes["clean.health"] if one.key == tombstone.key and not one.value))
+    assert found(world) == {"lost": 1}
+
+
+def test_a_tombstone_behind_what_followed_its_delete_is_out_of_order(world: World) -> None:
+    records = world.lanes["clean.health"]
+    tombstone = next(one for one in records if one.value is None)
+    records.remove(tombstone)
+    again(world, "clean.health", tombstone)
+    assert found(world) == {"out_of_order": 1}
+
+
+@pytest.mark.parametrize("change", [{"partition": 0}, {"partition": 1}, {"timestamp": 1}])
+def test_a_tombstone_in_another_partition_or_of_another_time_than_its_delete_is_wrong_content(world: World, change: Any) -> None:
+    tombstone = next(one for one in world.lanes["clean.health"] if one.value is None and one.partition != change.get("partition"))
+    swap(world, "clean.health", tombstone, tombstone._replace(**change))
+    assert found(world) == {"wrong_content": 1}
+
+
+def markers(world: World) -> list[Record]:
+    return [one for one in world.lanes["clean.health"] if one.value and (one.key or b"").endswith(b"/")]
+
+
+def test_a_marker_that_is_missing_on_clean_is_lost_and_one_that_comes_twice_is_duplicated(world: World) -> None:
+    assert {one.partition for one in markers(world)} == {0, 1}
+    marker = markers(world)[0]
+    world.lanes["clean.health"].remove(marker)
+    assert found(world) == {"lost": 1}
+    world.lanes["clean.health"].append(marker)
+    assert found(world) == {"out_of_order": 1}
+    world.lanes["clean.health"].append(marker)
+    assert found(world) == {"out_of_order": 1, "duplicated": 1}
+
+
+def test_a_marker_in_another_partition_or_with_other_bytes_is_wrong_content(world: World) -> None:
+    marker = markers(world)[-1]
+    swap(world, "clean.health", marker, marker._replace(partition=1 - marker.partition))
+    assert found(world) == {"wrong_content": 1}
+    swap(world, "clean.health", marker._replace(partition=1 - marker.partition), marker._replace(timestamp=1))
+    assert found(world) == {"wrong_content": 1}
+
+
+def test_a_marker_in_an_inbox_is_wrong_content(world: World) -> None:
+    record, event = next(events(world, "deliver.tax", "tax.health.resident"))
+    marker = codec_of("tax.health.resident").encode(Event(event.meta._replace(op="m", seq=99_999), None))
+    world.put("deliver.tax", None, record.timestamp, record.key or b"", marker)
+    assert found(world) == {"wrong_content": 1}
+
+
+def test_other_findings_beside_a_clean_event_are_wrong_content(world: World) -> None:
+    told = next(one for one in world.lanes["clean.health"] if one.headers)
+    silent = next(one for one in world.lanes["clean.health"] if one.value and not one.headers)
+    swap(world, "clean.health", told, told._replace(headers=[]))
+    assert found(world) == {"wrong_content": 1}
+    swap(world, "clean.health", told._replace(headers=[]), told._replace(headers=[("findings", b"[]")]))
+    assert found(world) == {"wrong_content": 1}
+    swap(world, "clean.health", silent, silent._replace(headers=told.headers))
+    assert found(world) == {"wrong_content": 2}
+
+
+@pytest.mark.parametrize("lane", ["clean.health", *INBOXES])
+def test_two_events_of_one_record_that_changed_places_are_out_of_order(world: World, lane: str) -> None:
+    records = [one for one in world.lanes[lane] if one.value]
+    first, second = next((one, two) for one in records for two in records
+                         if one.key == two.key and one.offset < two.offset and origin(one, world) == origin(two, world))
+    at, then = world.lanes[lane].index(first), world.lanes[lane].index(second)
+    world.lanes[lane][at], world.lanes[lane][then] = second._replace(offset=first.offset), first._replace(offset=second.offset)
+    assert found(world).get("out_of_order", 0) >= 1
 
 
 def test_a_missing_letter_is_lost_and_a_second_one_duplicated(world: World) -> None:
@@ -293,6 +375,89 @@ def test_a_letter_with_another_reason_or_other_bytes_is_wrong_content(world: Wor
     assert found(world) == {"wrong_content": 1}
 
 
+def respelt(world: World, letter: Record, **changes: Any) -> None:
+    """Put a letter that says something else in the place of one."""
+    said = decode_letter(letter.value or b"")
+    swap(world, "dead.health", letter, letter._replace(value=encode_letter(said._replace(**changes))))
+
+
+@pytest.mark.parametrize("changes", [
+    {"dataset": "civil.village"}, {"stream": POPULATION + "x"}, {"epoch": 77}, {"seq": 99_999}, {"rules_version": "zz"},
+    {"plan_version": 999}, {"plan_version": 0}, {"handled": 1}, {"lane": "raw.civil"}, {"subscription": POLICE},
+    {"arrived": 1}, {"key": None}, {"key": None, "value": None}])
+def test_a_letter_that_says_anything_else_is_wrong(world: World, changes: Any) -> None:
+    respelt(world, next(one for one in world.lanes["dead.health"] if b"key_not_canonical" in (one.value or b"")), **changes)
+    counts = found(world)
+    assert counts["wrong_content"] == 1
+    assert counts.get("lost", 0) == ("lane" in changes or "subscription" in changes)
+
+
+@pytest.mark.parametrize("changes", [{"severity": "suspect"}, {"after": "341502199001010000"}, {"field": "name"}])
+def test_a_finding_of_a_letter_that_says_anything_else_is_wrong_content(world: World, changes: Any) -> None:
+    letter = next(one for one in world.lanes["dead.health"] if b"key_not_canonical" in (one.value or b""))
+    findings = decode_letter(letter.value or b"").findings
+    assert findings[0].after
+    respelt(world, letter, findings=(findings[0]._replace(**changes), *findings[1:]))
+    assert found(world) == {"wrong_content": 1}
+
+
+def test_findings_of_a_letter_in_another_order_are_wrong_content(world: World) -> None:
+    letter, findings = next((one, told) for one in world.lanes["dead.health"]
+                            for told in [decode_letter(one.value or b"").findings] if len(told) > 1)
+    respelt(world, letter, findings=findings[::-1])
+    assert found(world) == {"wrong_content": 1}
+
+
+@pytest.mark.parametrize("change", [{"timestamp": 1}, {"key": b"raw.health/0/99999"}, {"partition": 7}])
+def test_a_letter_under_another_key_time_or_partition_is_wrong_content(world: World, change: Any) -> None:
+    letter = middle(world.lanes["dead.health"])
+    swap(world, "dead.health", letter, letter._replace(**change))
+    assert found(world) == {"wrong_content": 1}
+
+
+# ---- what is too large for an inbox
+
+
+def test_what_an_inbox_has_no_room_for_has_a_letter_and_its_own_count() -> None:
+    writing = Writing(3)
+    row = writing.resident(division="341502", status="registered", address="长" * 190)
+    writing.event(POPULATION, "c", row)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("streams.outlets.room_for", lambda lane: 700)
+        patch.setitem(ROOM, "deliver", 700)
+        handle(writing.world)
+        for lane in PLAN.lanes:
+            writing.world.lanes.setdefault(lane, [])
+        writing.world.store(POLICE)
+        verdict = judged(writing.world)
+        assert verdict.examples == []
+        assert verdict.books.by_subscriber("quarantined") == {"police": 1, "province": 1}
+        assert len(writing.world.lanes["dead.health"]) == 2
+        respelt(writing.world, writing.world.lanes["dead.health"][0], subscription="tax.health.resident")
+        assert found(writing.world) == {"wrong_content": 1, "lost": 1}
+        del writing.world.lanes["dead.health"][0]
+        assert found(writing.world) == {"lost": 1}
+
+
+def test_what_clean_has_no_room_for_has_a_letter() -> None:
+    writing = Writing(3)
+    writing.event(POPULATION, "c", writing.resident(address="长" * 190))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("streams.clean.room_for", lambda lane: 700)
+        patch.setitem(ROOM, "clean", 700)
+        handle(writing.world)
+        for lane in PLAN.lanes:
+            writing.world.lanes.setdefault(lane, [])
+        writing.world.store(POLICE)
+        verdict = judged(writing.world)
+    assert verdict.examples == []
+    assert verdict.reasons == {("", "too_large"): 1}
+
+
+def test_the_room_of_the_oracle_is_that_of_the_lanes() -> None:
+    assert {kind: room_for(kind) for kind in ROOM} == ROOM
+
+
 # ---- the books and the tables
 
 
@@ -306,6 +471,30 @@ def test_a_sum_that_differs_by_one_is_not_the_count(world: World, stage: str) ->
     assert stage in verdict.examples[0]
 
 
+@pytest.mark.parametrize("changes", [{"bytes": 0}, {"at": 1}, {"dept": "police"}, {"division": "341504"}, {"dataset": "civil.x"},
+                                     {"cause": "replay"}])
+@pytest.mark.parametrize("stage", ["arrived", "cleaned", "quarantined", "delivered", "returned_up"])
+def test_a_tally_of_anything_else_is_not_the_count(world: World, stage: str, changes: dict[str, Any]) -> None:
+    at = next(index for index, tally in enumerate(world.tallies) if tally.key.stage == stage and tally.key.division == "341502")
+    tally = world.tallies[at]
+    size = {"bytes": changes["bytes"]} if "bytes" in changes else {}
+    key = tally.key._replace(**({} if size else {name: tally.key.at + 1 if name == "at" else word for name, word in changes.items()}))
+    world.tallies[at] = tally._replace(key=key, **size)
+    assert set(found(world)) == {"ledger"}
+
+
+@pytest.mark.parametrize("width", ["day", "minute"])
+def test_the_sums_of_a_day_or_minute_are_compared_by_provider(world: World, width: Any) -> None:
+    rows = world.ledger("%Y-%m-%d" if width == "day" else "%Y-%m-%dT%H:%M")
+    verdict = judged(world)
+    verdict.books.compare(rows, verdict.problems, width)
+    assert not verdict.problems.counts
+    at = next(number for number, row in enumerate(rows) if row.stage == "cleaned" and row.provider == "health")
+    for change in ({"provider": "civil"}, {"at": "2026-01-01"}):
+        verdict.books.compare([*rows[:at], rows[at]._replace(**change), *rows[at + 1:]], verdict.problems, width)
+    assert verdict.problems.counts["ledger"] == 4
+
+
 def test_repairs_that_were_not_counted_are_named(world: World) -> None:
     at = next(index for index, tally in enumerate(world.tallies) if tally.fixed)
     world.tallies[at] = world.tallies[at]._replace(fixed=0)
@@ -316,8 +505,8 @@ def test_repairs_that_were_not_counted_are_named(world: World) -> None:
 
 def test_a_tally_of_another_day_is_named_twice(world: World) -> None:
     verdict = judged(world)
-    rows = [row._replace(day="2026-01-01") if index == 0 else row for index, row in enumerate(world.ledger())]
-    verdict.books.compare(rows, verdict.problems)
+    rows = [row._replace(at="2026-01-01") if index == 0 else row for index, row in enumerate(world.ledger("%Y-%m-%d"))]
+    verdict.books.compare(rows, verdict.problems, "day")
     assert verdict.problems.counts["ledger"] == 2
 
 
@@ -375,7 +564,7 @@ def apart(world: World) -> Verdict:
         tables = [POLICE] if hop == "route" else []
         one = judge(plan_as_json(PLAN), SECRET, world.read, letter_schema=LETTERS, tables=tables, hops=[hop])
         verdict.merge(pickle.loads(pickle.dumps(one)))
-    verdict.books.compare(world.ledger(), verdict.problems)
+    verdict.books.compare(world.told(), verdict.problems, "second")
     return verdict
 
 

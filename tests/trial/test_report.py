@@ -4,6 +4,7 @@ import dataclasses
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -13,7 +14,7 @@ from trial.report import Report
 from trial.view import View
 
 RIGHT = Report(published=10, cleaned=8, quarantined=1, duplicates=1, delivered={"tax": 3}, returned_up=8, books_balanced=True,
-               ledger_equals_count=True)
+               ledger_equals_count=True, latency_ms={"p50": 90, "p99": 200}, rates={"live": 30, "burst": 300}, memory_mb=2_000)
 
 
 @pytest.fixture(params=["zh", "en"])
@@ -34,8 +35,8 @@ def test_a_report_is_right_when_nothing_is_wrong() -> None:
 
 
 @pytest.mark.parametrize("change", [{"lost": 1}, {"duplicated": 1}, {"out_of_order": 1}, {"wrong_content": 1}, {"published": 0},
-                                    {"books_balanced": False}, {"ledger_equals_count": False}])
-def test_one_thing_wrong_makes_the_report_wrong(change: dict[str, int]) -> None:
+                                    {"latency_ms": {"p50": 0, "p99": 0}}, {"books_balanced": False}, {"ledger_equals_count": False}])
+def test_one_thing_wrong_makes_the_report_wrong(change: dict[str, Any]) -> None:
     assert not dataclasses.replace(RIGHT, **change).is_right()
 
 
@@ -46,11 +47,22 @@ def test_the_file_is_written_whole(tmp_path: Path) -> None:
 
 
 def test_the_table_tells_every_figure_and_what_is_wrong(language: str) -> None:
-    text = printed(dataclasses.replace(RIGHT, lost=1_234).shown(["lost: raw.health/0/7 is not on clean.health"], 2_000_000_000))
+    text = printed(dataclasses.replace(RIGHT, lost=1_234).shown(["lost: raw.health/0/7 is not on clean.health"]))
     assert ("丢失" if language == "zh" else "lost") in text
     assert ("交付 tax" if language == "zh" else "delivered to tax") in text
-    for part in ("1,234", "2,000", "✗ lost: raw.health/0/7"):
+    for part in ("1,234", "2,000", "30 / 300", "✗ lost: raw.health/0/7"):
         assert part in text
+    assert "! " not in text
+
+
+@pytest.mark.parametrize(("change", "word"), [({"seconds": 181.0}, "180"), ({"memory_mb": 3_001}, "3,000"),
+                                              ({"latency_ms": {"p50": 0, "p99": 0}}, "probe")])
+def test_what_a_demo_of_the_usual_size_should_not_take_is_said(change: dict[str, Any], word: str) -> None:
+    set_language("en")
+    report = dataclasses.replace(RIGHT, **change)
+    assert word in printed(report.shown([])).partition("! ")[2]
+    large = dataclasses.replace(report, published=2_000_000).remarks()
+    assert len(large) == ("latency_ms" in change)
 
 
 def test_a_view_that_is_no_terminal_prints_a_line_for_each_event_and_for_each_new_wait(language: str) -> None:

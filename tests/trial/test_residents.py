@@ -4,10 +4,15 @@ import datetime as dt
 from collections import Counter
 from itertools import islice
 
+from schemas.codec import EventScanner
+from schemas.contract import event_schema
+from schemas.datasets import standard_dataset
+from schemas.rules import compile_rules, every_example
 from trial.city.dirt import DIRT, DirtyPopulation
 from trial.city.places import RETIRED, areas, villages
 from trial.city.residents import Population, check_character
 
+NOW = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
 _STANDARD_EXAMPLES = ("11010519491231002X", "440524188001010014")
 
 
@@ -48,6 +53,38 @@ def test_dirt_comes_in_the_numbers_it_says_and_never_twice_under_one_number() ->
     assert population.counts == Counter({kind.name: kind.per_mille * 10 for kind in DIRT})
     assert Counter(dirt.name for _, dirt in drawn if dirt is not None) == population.counts
     assert len({row.resident_id for row, _ in drawn}) == 10_000
+
+
+def test_dirt_meets_the_fate_it_says_under_the_rules_of_its_dataset_and_every_word_of_every_rule_is_heard() -> None:
+    """Both datasets have the same rules, so the rows of one are enough; what a connector mends in a key is proposed here."""
+    declared = standard_dataset("resident").declare("health.resident", 1)
+    scanner = EventScanner(event_schema(declared.id, declared.row_schema), 1)
+    judge, population, heard = compile_rules(declared, scanner), DirtyPopulation(1), set()
+    fields: dict[str, set[str]] = {kind.name: set() for kind in DIRT}
+    for _ in range(2000):
+        row, dirt = population.draw()
+        told = judge.judge(scanner.encode_row({**row._asdict(), "updated_at": NOW}), 1_767_323_045_000)
+        words = {("id_form", "fix") if one.reason == "key_not_canonical" else (one.reason, one.severity) for one in told.findings}
+        severities = {severity for _, severity in words}
+        fate = ("rejected" if "reject" in severities else "canonical" if ("id_form", "fix") in words
+                else "fixed" if "fix" in severities else "suspect" if words else None)
+        assert fate == (dirt.fate if dirt else None), dirt
+        heard |= words
+        if dirt:
+            fields[dirt.name] |= {f"{one.field}:{one.reason}" for one in told.findings}
+    used = {use.partition("(")[0] for name in ("resident", "village")
+            for uses in standard_dataset(name).declare(f"a.{name}", 1).rules.values() for use in uses}
+    assert heard == {(shown.verdict.reason, shown.verdict.severity) for rule, shown in every_example()
+                     if rule.name in used and shown.verdict.severity}
+
+
+    assert fields["date_to_come"] == fields["impossible_date"] == {"birth_date:date"}
+    assert fields["wide_sex"] == {"sex:full_width"}
+    assert fields["unknown_sex"] == {"sex:not_listed"}
+    assert fields["short_name"] == {"name:too_short"}
+    assert fields["old_number"] == {"resident_id:id_form"}
+    assert fields["no_phone"] == {"phone:phone"}
+    assert fields["wide_division"] == fields["short_division"] == {"division:division"}
 
 
 def test_every_kind_of_dirt_changes_the_row() -> None:

@@ -6,7 +6,7 @@ import pytest
 from schemas.errors import HaltError, RetryError
 from wire.cluster import Cluster, Commit
 from wire.publisher import Publisher, TransactionalPublisher
-from wire.reading import LaneReader, Record, committed, ends, read_all
+from wire.reading import LaneReader, Record, committed, ends, read_all, read_with_headers
 
 pytestmark = pytest.mark.kafka
 LANE = "clean.health"
@@ -40,6 +40,14 @@ def test_every_record_comes_once_and_in_order_per_partition(admin, filled):
         assert [record.offset for record in mine] == list(range(10))
         assert [record.timestamp for record in mine] == [1000 + int(record.value or b"") for record in mine]
     assert {record.lane for record in records} == {filled}
+
+
+def test_headers_come_with_their_records_where_they_are_asked_for(admin, lane):
+    with Publisher(admin) as publisher:
+        publisher.send(lane, b"key", b"plain", partition=0)
+        publisher.send(lane, b"key", b"told", partition=0, headers=[("findings", b"[]")])
+    assert [(record.value, headers) for record, headers in read_with_headers(admin, [lane])] == [
+        (b"plain", []), (b"told", [("findings", b"[]")])]
 
 
 def test_a_reader_starts_where_it_is_told_and_knows_where_it_is(admin, filled):

@@ -80,6 +80,44 @@ def _division(row: Resident, _: int) -> Resident:
     return row._replace(resident_id=body + check_character(body))
 
 
+def _wide_division(row: Resident, _: int) -> Resident:
+    return row._replace(division=row.division.translate(_WIDE))
+
+
+def _short_division(row: Resident, _: int) -> Resident:
+    return row._replace(division=row.division[:5])
+
+
+def _no_phone(row: Resident, turn: int) -> Resident:
+    return row._replace(phone=("无", "12345", "1380000000")[turn % 3])
+
+
+def _no_date(row: Resident, turn: int) -> Resident:
+    year, month, day = row.birth_date.split("-")
+    return row._replace(birth_date=(f"{day}/{month}/{year}", f"{year}-{month}", "不详")[turn % 3])
+
+
+def _not_yet(row: Resident, _: int) -> Resident:
+    return row._replace(birth_date="2" + "9" + row.birth_date[2:])
+
+
+def _old_number(row: Resident, _: int) -> Resident:
+    """The fifteen digits of before 1999."""
+    return row._replace(resident_id=row.resident_id[:6] + row.resident_id[8:17])
+
+
+def _short_name(row: Resident, _: int) -> Resident:
+    return row._replace(name=row.name[:1])
+
+
+def _wide_sex(row: Resident, _: int) -> Resident:
+    return row._replace(sex=row.sex.translate(_WIDE))
+
+
+def _sex(row: Resident, _: int) -> Resident:
+    return row._replace(sex="7")
+
+
 DIRT = (
     Dirt("full_width", 15, "fixed", _wide),
     Dirt("blanks", 15, "fixed", _blanks),
@@ -93,6 +131,15 @@ DIRT = (
     Dirt("too_long", 2, "rejected", _long),
     Dirt("unknown_status", 2, "rejected", _status),
     Dirt("unknown_division", 3, "suspect", _division),
+    Dirt("wide_division", 3, "fixed", _wide_division),
+    Dirt("short_division", 2, "rejected", _short_division),
+    Dirt("no_phone", 2, "rejected", _no_phone),
+    Dirt("no_date", 2, "rejected", _no_date),
+    Dirt("date_to_come", 2, "rejected", _not_yet),
+    Dirt("old_number", 2, "rejected", _old_number),
+    Dirt("short_name", 2, "rejected", _short_name),
+    Dirt("wide_sex", 2, "fixed", _wide_sex),
+    Dirt("unknown_sex", 2, "rejected", _sex),
 )
 
 

@@ -1,7 +1,7 @@
 """The oracle's own reading and writing of events, sharing nothing with the bus's codec: fastavro reads, this writes.
 
 A value is readable only if writing it again gives the same bytes: whatever an Avro writer would not write is broken.
-Logical types are left out: the oracle compares what is on the wire.
+Values stay as they lie on the wire; of the logical types the oracle knows how far they reach.
 """
 
 import json
@@ -33,14 +33,14 @@ class Codec:
     """Reads and writes framed values of the plan's schemas, as plain dicts."""
 
     def __init__(self, schemas: Mapping[int, str]) -> None:
-        parsed = {number: plain(json.loads(text)) for number, text in schemas.items()}
-        self._readers = {number: fastavro.parse_schema(schema) for number, schema in parsed.items()}
+        parsed = {number: json.loads(text) for number, text in schemas.items()}
+        self._readers = {number: fastavro.parse_schema(plain(schema)) for number, schema in parsed.items()}
         self._writers = {number: _encoder(schema, {}) for number, schema in parsed.items()}
         self._heads = {number: b"\0" + number.to_bytes(4, "big") for number in schemas}
 
     def number(self, value: bytes) -> int:
         """The schema id a value names."""
-        if len(value) < _HEADER or value[0]:
+        if len(value) <= _HEADER or value[0]:
             raise Unreadable
         number = int.from_bytes(value[1:_HEADER], "big")
         if number not in self._readers:
@@ -112,15 +112,42 @@ def _bytes(data: bytes) -> bytes:
     return (_SHORT[size] if size < 4096 else _long(size)) + data
 
 
+def _within(least: int, most: int) -> Encoder:
+    """Whole numbers from the least to the most; others are not written."""
+    def encode(number: int) -> bytes:
+        if not least <= number <= most:
+            raise OverflowError
+        return varint(number)
+
+    return encode
+
+
+def _decimal(precision: int) -> Encoder:
+    """Unscaled big-endian bytes of at most so many digits."""
+    def encode(data: bytes) -> bytes:
+        if not data or abs(int.from_bytes(data, "big", signed=True)) >= 10 ** precision:
+            raise OverflowError
+        return _bytes(data)
+
+    return encode
+
+
 _PRIMITIVES: dict[str, Encoder] = {
     "null": lambda _: b"",
     "boolean": lambda yes: b"\1" if yes else b"\0",
-    "int": varint,
-    "long": varint,
+    "int": _within(-1 << 31, (1 << 31) - 1),
+    "long": _within(-1 << 63, (1 << 63) - 1),
     "float": struct.Struct("<f").pack,
     "double": struct.Struct("<d").pack,
     "bytes": _bytes,
     "string": _string,
+}
+#: From 0001-01-01 to the end of 9999-12-31: what a calendar can show.
+_FIRST_DAY, _LAST_DAY = -719162, 2932896
+_LOGICAL: dict[tuple[str, str], Encoder] = {
+    ("int", "date"): _within(_FIRST_DAY, _LAST_DAY),
+    ("long", "timestamp-millis"): _within(_FIRST_DAY * 86_400_000, (_LAST_DAY + 1) * 86_400_000 - 1),
+    ("long", "timestamp-micros"): _within(_FIRST_DAY * 86_400_000_000, (_LAST_DAY + 1) * 86_400_000_000 - 1),
 }
 
 
@@ -128,8 +155,11 @@ def _encoder(schema: Any, named: dict[str, Encoder], space: str = "") -> Encoder
     if isinstance(schema, list):
         return _union([_encoder(part, named, space) for part in schema], schema)
     kind = schema["type"] if isinstance(schema, dict) else schema
-    if kind in _PRIMITIVES:
-        return _PRIMITIVES[kind]
+    if isinstance(kind, str) and kind in _PRIMITIVES:
+        logical = schema.get("logicalType", "") if isinstance(schema, dict) else ""
+        if (kind, logical) == ("bytes", "decimal"):
+            return _decimal(schema["precision"])
+        return _LOGICAL.get((kind, logical)) or _PRIMITIVES[kind]
     if not isinstance(schema, dict):
         return named.get(schema) or named[f"{space}.{schema}"]
     if isinstance(kind, dict | list):

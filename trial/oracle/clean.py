@@ -1,13 +1,15 @@
 """What clean must make of each raw value: one fate each (I-10, I-11, I-17), and the exact bytes of what passes."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from sys import intern
 from typing import Any, NamedTuple
 
 from trial.oracle.avro import Codec, UnknownSchema, Unreadable
 from trial.oracle.keys import key_of, parses
-from trial.oracle.plan import Dataset, Plan
-from trial.oracle.records import Record, fingerprint
+from trial.oracle.letters import TOO_LARGE, Letter, about, brief
+from trial.oracle.plan import ROOM, Dataset, Plan
+from trial.oracle.records import Record, digest, fingerprint, is_marker
 from trial.oracle.rules import Finding, RowRules
 from trial.oracle.tables import SourceState
 
@@ -17,33 +19,43 @@ _LARGEST_JUMP = 1 << 40
 
 
 class Fate(NamedTuple):
-    """What must become of one raw value. `mark` is the fingerprint of the clean event, or of the letter's original."""
+    """What must become of one raw value, or of a marker, which is not `counted` whatever becomes of it.
+
+    `mark` is the fingerprint of the event on clean, `told` the digest of its findings there. `stream` is empty where the
+    lane's provider has no such stream.
+    """
 
     kind: str
     dataset: str
     cause: str
     op: str
-    fixed: bool
-    reasons: frozenset[tuple[str, str]]
-    mark: bytes
     timestamp: int
+    size: int
+    provider: str
     stream: str = ""
+    division: str = ""
+    fixed: bool = False
+    mark: bytes = b""
+    told: bytes = b""
+    letter: Letter | None = None
+    counted: bool = True
 
 
 def judged(plan: Plan, codec: Codec, lane: str, records: Iterable[Record],
            sources: dict[str, SourceState]) -> Iterator[tuple[Record, Fate]]:
-    """Each value of one raw lane with its fate; tombstones and markers are none. Fills the state per stream."""
+    """Each value and marker of one raw lane with its fate; tombstones have none. Fills the state per stream."""
     clerk = _Clerk(plan, codec, lane, sources)
     for record in records:
         if record.value is not None:
             fate = clerk.judge(record, record.value)
-            if fate.kind != "marker":
-                yield record, fate
+            yield record, fate._replace(counted=False) if is_marker(record) else fate
 
 
-def passed(record: Record, dataset: str, meta: Mapping[str, Any]) -> Fate:
+def passed(record: Record, dataset: Dataset, event: Mapping[str, Any]) -> Fate:
     """The fate of a record that stands on clean, told by itself."""
-    return _fate(record, "cleaned", dataset, meta)
+    meta = event["meta"]
+    row = event["row"] if event["row"] is not None else event["before"]
+    return Fate("cleaned", dataset.id, meta["cause"], meta["op"], record.timestamp, 0, dataset.provider, division=dataset.division(row))
 
 
 class _Clerk:
@@ -54,44 +66,46 @@ class _Clerk:
         self._sources = sources
         self._codec = codec
         self._provider = lane.split(".")[1]
+        self._streams = plan.streams.get(self._provider, frozenset())
         self._marks: dict[tuple[int, str], tuple[int, int]] = {}
         self._rules = {item.id: RowRules(item) for item in plan.datasets.values() if item.provider == self._provider}
 
     def judge(self, record: Record, value: bytes) -> Fate:
         try:
-            number, event = self._codec.read(value)
+            dataset = self._plan.by_schema.get(self._codec.number(value))
+            if dataset is None:
+                raise UnknownSchema
+            event = self._codec.read(value)[1]
         except UnknownSchema:
-            return _rejected(record, "unknown_schema")
+            return self._unreadable(record, "unknown_schema")
         except Unreadable:
-            return _rejected(record, "undecodable")
-        dataset = self._plan.by_schema.get(number)
-        if dataset is None:
-            return _rejected(record, "unknown_schema")
+            return self._unreadable(record, "undecodable")
         return self._judge_event(record, dataset, event)
 
     def _judge_event(self, record: Record, dataset: Dataset, event: Mapping[str, Any]) -> Fate:
-        meta = event["meta"]
+        meta, row = event["meta"], event["row"]
         wrong = self._trust(record, dataset, event)
         if wrong:
-            return _rejected(record, wrong, dataset.id, meta)
+            return self._rejected(record, wrong, dataset, event, row)
         step = self._step(record.partition, meta)
         if step == "duplicate":
-            return _fate(record, step, dataset.id, meta)
+            return self._fate(record, step, dataset, event, row)
         if step:
-            return _rejected(record, step, dataset.id, meta)
+            return self._rejected(record, step, dataset, event, row)
         if meta["op"] == "m":
-            return _fate(record, "marker", dataset.id, meta)
-        self._sources.setdefault(meta["stream"], SourceState()).apply(record.key or b"", event["row"])
+            value = self._stamped(record, dataset, event, None, None)
+            return self._fate(record, "marker", dataset, event, row)._replace(
+                mark=fingerprint(record.timestamp, record.key, value))
+        self._sources.setdefault(meta["stream"], SourceState()).apply(record.key or b"", row)
         return self._apply_rules(record, dataset, event)
 
     def _trust(self, record: Record, dataset: Dataset, event: Mapping[str, Any]) -> str:
         """Why this event may not be believed; empty if it may."""
-        meta, row = event["meta"], event["row"]
         if dataset.provider != self._provider:
             return "foreign_schema"
-        if meta["stream"] not in self._plan.streams.get(self._provider, ()):
+        if event["meta"]["stream"] not in self._streams:
             return "foreign_stream"
-        return _key_problem(dataset, record.key or b"", meta["op"], row, event["before"])
+        return _key_problem(dataset, record.key or b"", event["meta"]["op"], event["row"], event["before"])
 
     def _step(self, partition: int, meta: Mapping[str, Any]) -> str:
         """What is wrong with the event's position in its stream; else the stream's mark moves there."""
@@ -112,12 +126,21 @@ class _Clerk:
         if row is not None:
             row, findings = self._rules[dataset.id].judge(row, record.timestamp)
         if any(finding.severity == "reject" for finding in findings):
-            return _rejected(record, findings, dataset.id, event["meta"])
+            return self._rejected(record, findings, dataset, event, event["row"])
+        before = self._before(dataset, event["before"], record)
+        value = self._stamped(record, dataset, event, row, before)
+        told = _told(findings)
+        if len(value) + len(record.key or b"") + len(told) > ROOM["clean"]:
+            return self._rejected(record, TOO_LARGE, dataset, event, row)
+        shown = row if row is not None else before
+        return self._fate(record, "cleaned", dataset, {**event, "before": before}, shown)._replace(
+            fixed=any(finding.severity == "fix" for finding in findings), told=digest(told) if told else b"",
+            mark=fingerprint(record.timestamp, record.key, value))
+
+    def _stamped(self, record: Record, dataset: Dataset, event: Mapping[str, Any], row: Any, before: Any) -> bytes:
+        """The event as it goes on, under its position on raw."""
         stamp = {"stream": f"{record.lane}/{record.partition}", "epoch": 0, "seq": record.offset}
-        content = {"meta": {**event["meta"], **stamp}, "row": row, "before": self._before(dataset, event["before"], record)}
-        value = self._codec.write(dataset.schema, content)
-        return _fate(record, "cleaned", dataset.id, event["meta"], fingerprint(record.timestamp, record.key, value),
-                     any(finding.severity == "fix" for finding in findings))
+        return self._codec.write(dataset.schema, {"meta": {**event["meta"], **stamp}, "row": row, "before": before})
 
     def _before(self, dataset: Dataset, before: Mapping[str, Any] | None, record: Record) -> Mapping[str, Any] | None:
         """The row before as it once passed; nothing if it would not have."""
@@ -126,10 +149,29 @@ class _Clerk:
         row, findings = self._rules[dataset.id].judge(before, record.timestamp)
         return None if any(finding.severity == "reject" for finding in findings) else row
 
+    def _unreadable(self, record: Record, why: str) -> Fate:
+        """Bytes that tell nothing of where they belong."""
+        return Fate("quarantined", "", "live", "", record.timestamp, _size(record), self._provider,
+                    letter=Letter.of(record, about(why)))
+
+    def _rejected(self, record: Record, why: str | tuple[Finding, ...], dataset: Dataset, event: Mapping[str, Any],
+                  row: Mapping[str, Any] | None) -> Fate:
+        findings = about(why) if isinstance(why, str) else why
+        letter = Letter.of(record, findings, dataset, event["meta"])
+        return self._fate(record, "quarantined", dataset, event, row)._replace(letter=letter)
+
+    def _fate(self, record: Record, kind: str, dataset: Dataset, event: Mapping[str, Any], row: Mapping[str, Any] | None) -> Fate:
+        """A fate, counted where the row says; without a row, where the one before does."""
+        meta = event["meta"]
+        stream = intern(meta["stream"]) if meta["stream"] in self._streams else ""
+        return Fate(kind, dataset.id, meta["cause"], meta["op"], record.timestamp, _size(record), self._provider, stream,
+                    intern(dataset.division(row if row is not None else event["before"])))
+
 
 def _key_problem(dataset: Dataset, key: bytes, op: str, row: Any, before: Any) -> str:
+    marker = f"{dataset.id}/".encode()
     if op == "m":
-        if key != f"{dataset.id}/".encode():
+        if key != marker:
             return "key_mismatch"
         return "" if row is None else "row_unexpected"
     if (row is None) != (op == "d"):
@@ -137,17 +179,15 @@ def _key_problem(dataset: Dataset, key: bytes, op: str, row: Any, before: Any) -
     known = before if op == "d" else row
     if known is None:
         return "" if parses(dataset, key) else "key_mismatch"
-    return "" if key == key_of(dataset, known) else "key_mismatch"
+    return "" if key == key_of(dataset, known) != marker else "key_mismatch"
 
 
-def _rejected(record: Record, why: str | tuple[Finding, ...], dataset: str = "",
-              meta: Mapping[str, Any] | None = None) -> Fate:
-    reasons = frozenset({("", why)}) if isinstance(why, str) else frozenset((finding.field, finding.reason) for finding in why)
-    return Fate("quarantined", dataset, meta["cause"] if meta else "live", meta["op"] if meta else "", False, reasons,
-                fingerprint(record.timestamp, record.key, record.value), record.timestamp,
-                meta["stream"] if meta else "")
+def _told(findings: tuple[Finding, ...]) -> bytes:
+    """The findings as they travel with an event; nothing where there are none."""
+    told = [{"field": field, "reason": reason, "severity": severity, "before": before, "after": after}
+            for field, reason, severity, before, after in brief(findings)]
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode() if told else b""
 
 
-def _fate(record: Record, kind: str, dataset: str, meta: Mapping[str, Any], mark: bytes = b"",
-          fixed: bool = False) -> Fate:
-    return Fate(kind, dataset, meta["cause"], meta["op"], fixed, frozenset(), mark, record.timestamp, intern(meta["stream"]))
+def _size(record: Record) -> int:
+    return len(record.key or b"") + len(record.value or b"")

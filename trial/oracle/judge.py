@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from sys import intern
 from typing import Any, Literal
 
-from trial.oracle.avro import Codec
-from trial.oracle.books import Books, LedgerRow
+from trial.oracle.avro import Codec, Unreadable
+from trial.oracle.books import Books
 from trial.oracle.clean import Fate, judged, passed
-from trial.oracle.lanes import CleanLane, Inbox, Place, check_letters
-from trial.oracle.plan import Plan
+from trial.oracle.lanes import CleanLane, Inbox, Place
+from trial.oracle.letters import TOO_LARGE, Letter, Mailing, check_letters
+from trial.oracle.plan import ROOM, Plan
 from trial.oracle.records import Problems, Record, fingerprint
 from trial.oracle.route import Router
 from trial.oracle.tables import SinkTable, SourceState
@@ -37,7 +38,8 @@ class Verdict:
     sources: dict[str, SourceState] = field(default_factory=dict)
     #: (field, reason) -> rejected records
     reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
-    #: (stream, what became of it) -> values; "published" and "fixed" beside the fates. Unreadable ones have no stream.
+    #: (stream, what became of it) -> values; "published" and "fixed" beside the fates. Unreadable ones, and those under a
+    #: stream that is not its lane's, have none.
     streams: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def merge(self, other: "Verdict") -> None:
@@ -76,15 +78,13 @@ class Verdict:
 
 
 def judge(plan: Mapping[str, Any], secret: bytes, lanes: Lanes, *, letter_schema: Mapping[str, Any],
-          ledger: Iterable[LedgerRow] | None = None, tables: Iterable[str] = (), hops: Iterable[Hop] = HOPS) -> Verdict:
+          tables: Iterable[str] = (), hops: Iterable[Hop] = HOPS) -> Verdict:
     """Read everything and compare. `tables` names the subscriptions whose sink tables will be compared afterwards."""
     case = _Case(Plan(plan), secret, lanes, letter_schema, tables, frozenset(hops))
     for provider in sorted({item.provider for item in case.plan.datasets.values()}):
         case.provider(provider)
     if "route" in case.hops:
         case.inboxes()
-    if ledger is not None:
-        case.verdict.books.compare(ledger, case.verdict.problems)
     return case.verdict
 
 
@@ -98,11 +98,12 @@ class _Case:
         self.verdict = Verdict()
         self._secret = secret
         self._lanes = lanes
-        self._letters = letter_schema
+        self._schema = letter_schema
         self._codec = Codec(plan.schemas)
         by_id = {item.id: item for item in plan.subscriptions}
         self.verdict.tables = {name: SinkTable(name, by_id[name].fields) for name in tables}
         self._inboxes = {item.subscriber: self._inbox(item.subscriber) for item in plan.subscriptions}
+        self._refused: dict[Mailing, Letter] = {}
 
     def provider(self, provider: str) -> None:
         """Raw, clean and quarantine of one provider; what its subscribers must get is noted."""
@@ -112,11 +113,15 @@ class _Case:
         for record, fate, event in self._clean(lane, provider) if "clean" in self.hops else self._as_it_is(lane):
             if fate.dataset in routers:
                 self._route(routers[fate.dataset], record, fate, event)
+        if "route" in self.hops:
+            self._check_letters(provider, self._refused, "route")
+            self._refused = {}
 
     def _clean(self, lane: str, provider: str) -> Iterator[tuple[Record, Fate, Mapping[str, Any]]]:
         """The events of a clean lane that belong there, after everything that raw leads to was compared."""
-        fates = self._fates(f"raw.{provider}")
-        check_letters(f"dead.{provider}", self._letters, self._lanes(f"dead.{provider}"), fates, self.verdict.problems)
+        raw = f"raw.{provider}"
+        fates = self._fates(raw)
+        self._check_letters(provider, {(raw, *place, ""): fate.letter for place, fate in fates.items() if fate.letter}, "clean")
         yield from CleanLane(lane, self.plan.lanes[lane], self._codec, fates, self.verdict.problems).events(self._lanes(lane))
 
     def _as_it_is(self, lane: str) -> Iterator[tuple[Record, Fate, Mapping[str, Any]]]:
@@ -124,11 +129,18 @@ class _Case:
         seen: set[tuple[str, int]] = set()
         for record in self._lanes(lane):
             if record.value is not None:
-                number, event = self._codec.read(record.value)
+                try:
+                    number, event = self._codec.read(record.value)
+                except Unreadable:
+                    continue
                 meta = event["meta"]
                 if meta["op"] != "m" and (meta["stream"], meta["seq"]) not in seen:
                     seen.add((intern(meta["stream"]), meta["seq"]))
-                    yield record, passed(record, self.plan.by_schema[number].id, meta), event
+                    yield record, passed(record, self.plan.by_schema[number], event), event
+
+    def _check_letters(self, provider: str, owed: Mapping[Mailing, Letter], hop: Hop) -> None:
+        lane = f"dead.{provider}"
+        check_letters(lane, self.plan, self._schema, self._lanes(lane), owed, hop, self.verdict.problems)
 
     def inboxes(self) -> None:
         """Every inbox, read to its end."""
@@ -144,22 +156,30 @@ class _Case:
         fates: dict[Place, Fate] = {}
         for record, fate in judged(self.plan, self._codec, lane, self._lanes(lane), self.verdict.sources):
             fates[record.partition, record.offset] = fate
-            self.verdict.books.fate(fate)
-            self.verdict.reasons.update(fate.reasons)
-            self.verdict.streams.update([(fate.stream, "published"), (fate.stream, fate.kind)])
-            self.verdict.streams[fate.stream, "fixed"] += fate.fixed
+            if fate.counted:
+                self.verdict.books.fate(fate)
+                self.verdict.streams.update([(fate.stream, "published"), (fate.stream, fate.kind)])
+                self.verdict.streams[fate.stream, "fixed"] += fate.fixed
+                self.verdict.reasons.update(fate.letter.reasons if fate.letter else ())
         return fates
 
     def _route(self, router: Router, record: Record, fate: Fate, event: Mapping[str, Any]) -> None:
         key, books = record.key or b"", self.verdict.books
         served: set[str] = set()
         for gift in router.deliveries(event, key, record.partition, record.offset):
+            contract, size = gift.subscription, len(gift.key) + len(gift.value)
+            served.add(contract.id)
+            if size > ROOM["deliver"]:
+                about = record.lane, record.partition, record.offset, contract.id
+                self._refused[about] = Letter.of(record, TOO_LARGE, self.plan.datasets[fate.dataset], event["meta"])
+                books.refused(contract, fate)
+                continue
+            books.delivered(contract, fate, size)
             mark = fingerprint(record.timestamp, gift.key, gift.value)
             stream = f"clean.{router.provider}/{record.partition}"
-            self._inboxes[gift.subscription.subscriber].expect(gift.token, stream, record.offset, mark)
-            served.add(gift.subscription.id)
-            if gift.subscription.id in self.verdict.tables:
-                self.verdict.tables[gift.subscription.id].apply(gift.key, gift.row)
+            self._inboxes[contract.subscriber].expect(gift.token, stream, record.offset, mark)
+            if contract.id in self.verdict.tables:
+                self.verdict.tables[contract.id].apply(gift.key, gift.row)
         for contract in router.contracts:
-            books.route(contract, fate, contract.id in served)
-
+            if contract.id not in served:
+                books.held_back(contract, fate)

@@ -15,7 +15,7 @@ def key_of(dataset: Dataset, row: Mapping[str, Any]) -> bytes:
 
 
 def parses(dataset: Dataset, key: bytes) -> bool:
-    """Whether these bytes can be the key of a record of this dataset."""
+    """Whether these bytes can be the key of a record of this dataset, whose key fields are texts."""
     try:
         head, _, rest = key.decode().partition("/")
         if head != dataset.id or not rest:
@@ -23,9 +23,10 @@ def parses(dataset: Dataset, key: bytes) -> bool:
         if len(dataset.key) == 1:
             return True
         values = json.loads(rest)
-        return isinstance(values, list) and len(values) == len(dataset.key) and rest == _text(values)
-    except (ValueError, TypeError):
+    except (ValueError, RecursionError):
         return False
+    return (isinstance(values, list) and len(values) == len(dataset.key) and all(isinstance(value, str) for value in values)
+            and rest == _text(values))
 
 
 def _text(values: list[str]) -> str:

@@ -1,21 +1,27 @@
 """Each output lane read to its end and compared with what had to be there: lost, doubled, out of order, wrong content."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from io import BytesIO
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
-import fastavro
-
-from trial.oracle.avro import Codec, Unreadable, plain
+from trial.oracle.avro import Codec, Unreadable
 from trial.oracle.clean import Fate
-from trial.oracle.records import Order, Problems, Record, difference, fingerprint, partition_of
+from trial.oracle.records import Order, Problems, Record, difference, digest, fingerprint, partition_of
 
-__all__ = ["CleanLane", "Inbox", "check_letters"]
+__all__ = ["CleanLane", "Inbox"]
 
 Place = tuple[int, int]
 Fates = Mapping[Place, Fate]
 #: How an inbox finds an event again: subscription and position on clean, or, masked, subscription, key and id.
 Token = tuple[object, ...]
+#: Fates that lead to a record on clean.
+_GO_ON = ("cleaned", "marker")
+
+
+class _Debt(NamedTuple):
+    """A tombstone that is to come: the delete's key and time."""
+
+    key: bytes
+    timestamp: int
 
 
 class CleanLane:
@@ -29,7 +35,10 @@ class CleanLane:
         self._fates = fates
         self._problems = problems
         self._seen: set[Place] = set()
-        self._tombstones: dict[bytes, int] = {}
+        #: partition and stream -> the tombstone that comes before the stream's next event there
+        self._owed: dict[tuple[int, str], _Debt] = {}
+        #: those whose turn is over
+        self._late: list[_Debt] = []
         self._order = Order()
 
     def events(self, records: Iterable[Record]) -> Iterator[tuple[Record, Fate, Mapping[str, Any]]]:
@@ -39,7 +48,7 @@ class CleanLane:
                 self._tombstone(record)
                 continue
             found = self._check(record, record.value)
-            if found is not None:
+            if found is not None and found[0].kind == "cleaned":
                 yield record, *found
         self._settle()
 
@@ -52,43 +61,57 @@ class CleanLane:
         meta = event["meta"]
         source = _source(meta["stream"], self._raw, meta["seq"])
         fate = self._fates.get(source) if source else None
-        if source is None or fate is None or fate.kind != "cleaned":
-            if meta["op"] != "m":
-                self._problems.add("wrong_content", f"{record.place} has nothing on {self._raw} to come from")
+        if source is None or fate is None or fate.kind not in _GO_ON:
+            self._problems.add("wrong_content", f"{record.place} has nothing on {self._raw} to come from")
             return None
         if source in self._seen:
             self._problems.add("duplicated", f"{record.place} repeats {self._raw}/{source[0]}/{source[1]}")
             return None
         self._seen.add(source)
         self._compare(record, meta, source, fate)
-        if meta["op"] == "d":
-            self._tombstones[record.key or b""] = self._tombstones.get(record.key or b"", 0) + 1
         return fate, event
 
     def _compare(self, record: Record, meta: Mapping[str, Any], source: Place, fate: Fate) -> None:
         if not self._order.follows(record.partition, meta["stream"], meta["seq"]):
             self._problems.add("out_of_order", f"{record.place} stands behind a later one of {self._raw}/{source[0]}")
+        here = record.partition, meta["stream"]
+        if here in self._owed:
+            self._late.append(self._owed.pop(here))
+        if meta["op"] == "d":
+            self._owed[here] = _Debt(record.key or b"", record.timestamp)
+        right = source[0] if fate.kind == "marker" else partition_of(record.key or b"", self._partitions)
         found = fingerprint(record.timestamp, record.key, record.value)
         if found != fate.mark:
             self._problems.add("wrong_content", f"{record.place}: another {difference(fate.mark, found)}")
-        elif partition_of(record.key or b"", self._partitions) != record.partition:
+        elif right != record.partition:
             self._problems.add("wrong_content", f"{record.place}: its key belongs in another partition")
+        elif record.headers is not None and _told(record.headers) != fate.told:
+            self._problems.add("wrong_content", f"{record.place}: other findings in its header")
 
     def _tombstone(self, record: Record) -> None:
-        owed = self._tombstones.get(record.key or b"", 0)
-        if not owed:
-            self._problems.add("wrong_content", f"{record.place}: a tombstone without a delete before it")
-        elif owed == 1:
-            del self._tombstones[record.key or b""]
+        """A tombstone pays the delete before it: of its key, in its partition, at its time, before anything else follows."""
+        of_key = [(here, debt) for here, debt in self._owed.items() if debt.key == record.key]
+        late = next((debt for debt in self._late if debt.key == record.key), None)
+        if of_key:
+            here, debt = min(of_key, key=lambda one: (one[0][0] != record.partition, one[1].timestamp != record.timestamp))
+            del self._owed[here]
+            if here[0] != record.partition:
+                self._problems.add("wrong_content", f"{record.place}: a tombstone in another partition than its delete")
+            elif debt.timestamp != record.timestamp:
+                self._problems.add("wrong_content", f"{record.place}: a tombstone of another time than its delete")
+        elif late is not None:
+            self._late.remove(late)
+            self._problems.add("out_of_order", f"{record.place}: a tombstone behind what followed its delete")
         else:
-            self._tombstones[record.key or b""] = owed - 1
+            self._problems.add("wrong_content", f"{record.place}: a tombstone without a delete before it")
 
     def _settle(self) -> None:
         for place, fate in self._fates.items():
-            if fate.kind == "cleaned" and place not in self._seen:
+            if fate.kind in _GO_ON and place not in self._seen:
                 self._problems.add("lost", f"{self._raw}/{place[0]}/{place[1]} is not on {self._lane}")
-        if self._tombstones:
-            self._problems.add("lost", f"{self._lane}: deletes without their tombstone", sum(self._tombstones.values()))
+        missing = len(self._owed) + len(self._late)
+        if missing:
+            self._problems.add("lost", f"{self._lane}: deletes without their tombstone", missing)
 
 
 class Inbox:
@@ -135,8 +158,6 @@ class Inbox:
         if contract is None:
             self._problems.add("wrong_content", f"{record.place} carries the schema of another subscriber")
             return None
-        if meta["op"] == "m":
-            return None
         if meta["stream"]:
             return contract, meta["stream"], meta["seq"]
         return contract, record.key, meta["id"]
@@ -173,41 +194,11 @@ def _read_debt(debt: bytes) -> tuple[bytes, str, int]:
     return debt[:24], debt[32:].decode(), int.from_bytes(debt[24:32], "big")
 
 
-def check_letters(lane: str, schema: Any, records: Iterable[Record], fates: Fates, problems: Problems) -> None:
-    """The quarantine of one provider: one letter for each rejected value, with its original and every reason."""
-    raw = "raw." + lane.split(".", 1)[1]
-    letters = fastavro.parse_schema(plain(schema))
-    seen: set[Place] = set()
-    for record in records:
-        try:
-            letter: Any = fastavro.schemaless_reader(BytesIO(record.value or b""), letters, None)
-        except (EOFError, IndexError, ValueError):
-            problems.add("wrong_content", f"{record.place} is no letter")
-            continue
-        place = letter["partition"], letter["offset"]
-        fate = fates.get(place) if letter["lane"] == raw and not letter["subscription"] else None
-        if fate is None or fate.kind != "quarantined":
-            problems.add("wrong_content", f"{record.place} quarantines what is not to be rejected")
-        elif place in seen:
-            problems.add("duplicated", f"{record.place} repeats the letter of {raw}/{place[0]}/{place[1]}")
-        else:
-            seen.add(place)
-            _compare_letter(record, letter, fate, raw, problems)
-    for place, fate in fates.items():
-        if fate.kind == "quarantined" and place not in seen:
-            problems.add("lost", f"{raw}/{place[0]}/{place[1]} has no letter on {lane}")
-
-
-def _compare_letter(record: Record, letter: Mapping[str, Any], fate: Fate, raw: str, problems: Problems) -> None:
-    found = fingerprint(letter["arrived"], letter["key"], letter["value"])
-    if found != fate.mark:
-        problems.add("wrong_content", f"{record.place}: another {difference(fate.mark, found)} than the original")
-    reasons = {(finding["field"], finding["reason"]) for finding in letter["findings"]}
-    if reasons != fate.reasons:
-        names = ", ".join(sorted(f"{field}:{reason}" for field, reason in reasons ^ fate.reasons))
-        problems.add("wrong_content", f"{record.place}: reasons differ in {names}")
-    if record.key != f"{raw}/{letter['partition']}/{letter['offset']}".encode():
-        problems.add("wrong_content", f"{record.place}: its key is not the place of the original")
+def _told(headers: Sequence[tuple[str, Any]]) -> bytes:
+    """The digest of the findings that travel with an event; nothing else may."""
+    if not headers:
+        return b""
+    return digest(headers[0][1]) if len(headers) == 1 and headers[0][0] == "findings" else b"other"
 
 
 def _source(stream: str, raw: str, seq: int) -> Place | None:

@@ -3,17 +3,27 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-__all__ = ["Dataset", "Plan", "Subscription"]
+__all__ = ["ROOM", "Dataset", "Plan", "Subscription"]
+
+#: How many bytes key and value may have together on a lane of each kind: its largest message less one KiB.
+ROOM = {"clean": 5 * (1 << 19) - 1024, "deliver": 5 * (1 << 18) - 1024, "dead": (1 << 21) - 1024}
 
 
 class Dataset(NamedTuple):
-    """One dataset: who provides it, its key, its rules as written."""
+    """One dataset: who provides it, its key, its rules as written, the field that says where a record belongs."""
 
     id: str
     provider: str
     key: tuple[str, ...]
     schema: int
     rules: Mapping[str, tuple[str, ...]]
+    rules_version: str = "1"
+    division_field: str = ""
+
+    def division(self, row: Mapping[str, Any] | None) -> str:
+        """Where a row is counted: six digits, or nothing."""
+        code = str((row or {}).get(self.division_field) or "")[:6]
+        return code if len(code) == 6 and code.isascii() and code.isdigit() else ""
 
 
 class Subscription(NamedTuple):
@@ -33,6 +43,7 @@ class Plan:
     """The control objects, by what the oracle asks of them."""
 
     def __init__(self, given: Mapping[str, Any]) -> None:
+        self.version: int = given["version"]
         self.home = next(node["code"] for node in given["nodes"] if node["kind"] == "self")
         self.schemas: dict[int, str] = {item["number"]: item["text"] for item in given["schemas"]}
         self.streams = {item["id"]: frozenset(item["streams"]) for item in given["departments"]}
@@ -48,7 +59,8 @@ class Plan:
 
 def _dataset(item: Mapping[str, Any]) -> Dataset:
     rules = {field: tuple(names) for field, names in item["rules"].items()}
-    return Dataset(item["id"], item["provider"], tuple(item["key"]), item["event_schema"], rules)
+    return Dataset(item["id"], item["provider"], tuple(item["key"]), item["event_schema"], rules,
+                   item["rules_version"], item["division_field"])
 
 
 def _subscription(item: Mapping[str, Any]) -> Subscription:

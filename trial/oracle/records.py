@@ -1,12 +1,15 @@
 """What the oracle reads: records of lanes, the fingerprint two equal ones share, and the order they must stand in."""
 
 from collections import Counter
+from collections.abc import Sequence
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-__all__ = ["Order", "Problems", "Record", "fingerprint", "partition_of"]
+__all__ = ["Order", "Problems", "Record", "difference", "digest", "fingerprint", "is_marker", "partition_of"]
 
 _EXAMPLES = 20
+#: Bytes before the Avro part; the most bytes a length takes; op m as Avro writes it.
+_FRAME, _LENGTH, _M = 5, 10, 8
 
 
 class Record(NamedTuple):
@@ -18,6 +21,7 @@ class Record(NamedTuple):
     timestamp: int
     key: bytes | None
     value: bytes | None
+    headers: Sequence[tuple[str, Any]] | None = None
 
     @property
     def place(self) -> str:
@@ -25,10 +29,30 @@ class Record(NamedTuple):
         return f"{self.lane}/{self.partition}/{self.offset}"
 
 
+def is_marker(record: Record) -> bool:
+    """Whether a record on raw is a marker, which nothing counts: its key's only slash is its last byte, and its op, found
+    behind the id and nothing else looked at, is m."""
+    key, value = record.key, record.value
+    if not key or value is None or key.find(b"/") != len(key) - 1:
+        return False
+    length = 0
+    for at, byte in enumerate(value[_FRAME:_FRAME + _LENGTH]):
+        length |= (byte & 127) << 7 * at
+        if byte < 128:
+            op = _FRAME + at + 1 + (length >> 1 ^ -(length & 1))
+            return _FRAME < op < len(value) and value[op] == _M
+    return False
+
+
 def fingerprint(timestamp: int, key: bytes | None, value: bytes | None) -> bytes:
     """Three short digests side by side, so that a difference can be named by its part."""
     return (timestamp.to_bytes(8, "big", signed=True) + blake2b(key or b"", digest_size=6).digest()
             + blake2b(value or b"", digest_size=10).digest())
+
+
+def digest(data: bytes) -> bytes:
+    """A short digest of what need not be kept."""
+    return blake2b(data, digest_size=10).digest()
 
 
 def difference(expected: bytes, found: bytes) -> str:

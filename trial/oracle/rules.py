@@ -14,17 +14,31 @@ __all__ = ["Finding", "RowRules"]
 
 
 class Finding(NamedTuple):
-    """What a rule says of a field: fix, suspect or reject."""
+    """What a rule says of a field: fix, suspect or reject; what it read, and what a fix gives or would give."""
 
     field: str
     reason: str
     severity: str
+    before: str
+    after: str
+
+    def __repr__(self) -> str:
+        return f"Finding({self.field}: {self.reason}, {self.severity})"
 
 
 class _Said(NamedTuple):
     value: Any
     reason: str = ""
     severity: str = ""
+
+
+class _Word(NamedTuple):
+    """What is told of it: `before` is what the rule read, `after` what a fix gives."""
+
+    reason: str
+    severity: str
+    before: str
+    after: str
 
 
 _Rule = Callable[[str, Mapping[str, str], int], _Said]
@@ -53,24 +67,24 @@ class RowRules:
                 said = [_unchanged(finding) for finding in said]
             else:
                 fixed[field] = value
-            findings += [Finding(field, one.reason, one.severity) for one in said]
+            findings += [Finding(field, *one) for one in said]
         return fixed, tuple(findings)
 
 
-def _apply(uses: list[tuple[_Rule, Mapping[str, str]]], value: Any, arrived: int) -> tuple[Any, list[_Said]]:
+def _apply(uses: list[tuple[_Rule, Mapping[str, str]]], value: Any, arrived: int) -> tuple[Any, list[_Word]]:
     """A field through its rules in order; a rejected field goes no further."""
     found = []
     for rule, options in uses:
         said = rule(value, options, arrived) if value is not None or rule is _required else _Said(value)
-        value = said.value
         if said.severity:
-            found.append(said)
+            found.append(_Word(said.reason, said.severity, value or "", said.value if said.severity == "fix" else ""))
+        value = said.value
         if said.severity == "reject":
             break
     return value, found
 
 
-def _unchanged(said: _Said) -> _Said:
+def _unchanged(said: _Word) -> _Word:
     return said._replace(reason="key_not_canonical", severity="reject") if said.severity == "fix" else said
 
 

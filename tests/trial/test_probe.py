@@ -1,0 +1,22 @@
+"""The probe's latencies: beyond so many, what is kept stands for all that was seen, early and late alike."""
+
+import pytest
+
+from trial.probe import Samples, quantile
+
+
+def test_samples_of_a_long_demo_lean_neither_to_its_beginning_nor_to_its_end() -> None:
+    samples = Samples(2_000)
+    for start in range(0, 100_000, 500):
+        samples.add(range(start, start + 500))
+    kept = sorted(samples.kept)
+    assert len(kept) == 2_000
+    for share in (0.1, 0.25, 0.5, 0.75, 0.9):
+        assert quantile(kept, share) == pytest.approx(share * 100_000, abs=5_000)
+
+
+def test_few_samples_are_all_kept() -> None:
+    samples = Samples(10)
+    samples.add([3, 1])
+    samples.add([2])
+    assert sorted(samples.kept) == [1, 2, 3]

@@ -1,0 +1,141 @@
+"""The quarantine: for each rejected event one letter, with its original bytes, every reason, and all it says besides."""
+
+from collections.abc import Iterable, Mapping
+from io import BytesIO
+from typing import Any, NamedTuple, Self
+
+import fastavro
+
+from trial.oracle.avro import plain, varint
+from trial.oracle.plan import ROOM, Dataset, Plan
+from trial.oracle.records import Problems, Record, difference, fingerprint, partition_of
+from trial.oracle.rules import Finding
+
+__all__ = ["TOO_LARGE", "Letter", "Mailing", "about", "check_letters"]
+
+#: What a letter is about: lane, partition and offset, and the one subscription that could not be served; else empty.
+Mailing = tuple[str, int, int, str]
+
+
+def about(why: str) -> tuple[Finding, ...]:
+    """The one finding on a whole event."""
+    return (Finding("", why, "reject", "", ""),)
+
+
+def brief(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """What is told of findings where room is scarce: the first of them, long names cut, long values left out."""
+    def short(text: str) -> str:
+        return text if len(text) <= _LONG else ""
+
+    return tuple(Finding(one.field[:_LONG], one.reason, one.severity, short(one.before), short(one.after)) for one in findings[:_MOST])
+
+
+#: Characters of a text, and findings, that are told even then.
+_LONG, _MOST = 200, 500
+TOO_LARGE = about("too_large")
+
+
+class Letter(NamedTuple):
+    """What a letter must say of an event. `mark` is the fingerprint of the original, the sizes are its key's and value's."""
+
+    mark: bytes
+    key_size: int
+    value_size: int
+    findings: tuple[tuple[str, str, str, str], ...]
+    dataset: str = ""
+    stream: str = ""
+    epoch: int = 0
+    seq: int = -1
+    rules_version: str = ""
+
+    @classmethod
+    def of(cls, record: Record, findings: tuple[Finding, ...], dataset: Dataset | None = None,
+           meta: Mapping[str, Any] | None = None) -> Self:
+        """The letter on a record; bytes that tell nothing have neither dataset nor position."""
+        letter = cls(fingerprint(record.timestamp, record.key, record.value), len(record.key or b""), len(record.value or b""),
+                     tuple((one.field, one.reason, one.severity, one.after) for one in findings))
+        if dataset is None or meta is None:
+            return letter
+        return letter._replace(dataset=dataset.id, stream=meta["stream"], epoch=meta["epoch"], seq=meta["seq"],
+                               rules_version=dataset.rules_version)
+
+    @property
+    def reasons(self) -> frozenset[tuple[str, str]]:
+        """(field, reason) of every finding."""
+        return frozenset(finding[:2] for finding in self.findings)
+
+
+def check_letters(lane: str, plan: Plan, schema: Any, records: Iterable[Record], owed: Mapping[Mailing, Letter], hop: str,
+                  problems: Problems) -> None:
+    """The letters of one quarantine that one hop wrote: `clean` on events, `route` on single deliveries."""
+    shape = fastavro.parse_schema(plain(schema))
+    seen: set[Mailing] = set()
+    for record in records:
+        letter = _read(record.value or b"", shape)
+        if letter is None:
+            if hop == "clean":
+                problems.add("wrong_content", f"{record.place} is no letter")
+            continue
+        place = _place(letter)
+        if hop != ("route" if place[3] else "clean"):
+            continue
+        expected = owed.get(place)
+        if expected is None:
+            problems.add("wrong_content", f"{record.place} quarantines what is not to be rejected")
+        elif place in seen:
+            problems.add("duplicated", f"{record.place} repeats the letter of {_name(place)}")
+        else:
+            seen.add(place)
+            for wrong in _differences(record, letter, expected, plan, lane):
+                problems.add("wrong_content", f"{record.place}: {wrong}")
+                break
+    for place in owed:
+        if place not in seen:
+            problems.add("lost", f"{_name(place)} has no letter on {lane}")
+
+
+def _differences(record: Record, letter: Mapping[str, Any], expected: Letter, plan: Plan, lane: str) -> Iterable[str]:
+    """What is wrong with a letter, by the names of its parts."""
+    found = fingerprint(letter["arrived"], letter["key"], letter["value"])
+    if not (found == expected.mark or _is_left_out(record, letter, expected)):
+        yield f"another {difference(expected.mark, found)} than the original"
+    findings = tuple((one["field"], one["reason"], one["severity"], one["proposed"]) for one in letter["findings"])
+    if findings != expected.findings:
+        fields = sorted({f"{one[0]}:{one[1]}" for one in {*findings} ^ {*expected.findings}})
+        yield f"reasons differ in {', '.join(fields) or 'their order'}"
+    for name in ("dataset", "stream", "epoch", "seq", "rules_version"):
+        if letter[name] != getattr(expected, name):
+            yield f"another {name}"
+    if not 0 < letter["plan_version"] <= plan.version:
+        yield "a version of the plan that never was"
+    if record.key != _name(_place(letter)).encode():
+        yield "its key is not the place of the original"
+    elif record.partition != partition_of(record.key, plan.lanes[lane]):
+        yield "its key belongs in another partition"
+    if record.timestamp != letter["handled"]:
+        yield "its time is not that of its handling"
+
+
+def _is_left_out(record: Record, letter: Mapping[str, Any], expected: Letter) -> bool:
+    """Whether the original rightly is not in its letter: with it the letter would have no room on its lane."""
+    if letter["key"] is not None or letter["value"] is not None or letter["arrived"] != int.from_bytes(expected.mark[:8], "big"):
+        return False
+    originals = sum(len(varint(size)) + size for size in (expected.key_size, expected.value_size))
+    return len(record.key or b"") + len(record.value or b"") + originals > ROOM["dead"]
+
+
+def _read(value: bytes, shape: Any) -> Mapping[str, Any] | None:
+    source = BytesIO(value)
+    try:
+        letter: Any = fastavro.schemaless_reader(source, shape, None)
+    except (EOFError, IndexError, ValueError):
+        return None
+    return None if source.read(1) else letter
+
+
+def _place(letter: Mapping[str, Any]) -> Mailing:
+    return letter["lane"], letter["partition"], letter["offset"], letter["subscription"]
+
+
+def _name(place: Mailing) -> str:
+    return "/".join(map(str, place if place[3] else place[:3]))

@@ -20,8 +20,9 @@ down: $(READY)
 status: $(READY)
 	@exec $(BIN)/shutong status
 
+# Two at a time, file by file: much of the time they wait for Kafka. Each half has a broker of its own.
 test: check browser
-	$(BIN)/python -m pytest --ignore tests/laws
+	$(BIN)/python -m pytest --ignore tests/laws --numprocesses 2 --dist loadfile
 
 # The page is tested in a real browser; without one its tests say that they were skipped.
 browser:

@@ -44,15 +44,15 @@ RECORDS = 100
 TARGET_MS = 200
 IDLE_SECONDS = 30
 
-#: Of three tallies two are exchanges, as in a city of 200 datasets with 30 subscribers; every second of the day has some.
-#: Arrived and cleaned come in pairs, so that the books balance.
+#: Of six tallies one is arrived, one cleaned, and four tell the four subscribers of that dataset, so that the books balance: a
+#: city of 200 datasets, 30 subscribers and 800 subscriptions. Every second of the day has some.
 _FILL = """
 INSERT INTO tally
-WITH if(number % 3 = 0, intDiv(number, 6) * 6, number) AS record, cityHash64(record) % 200 AS d
+WITH intDiv(number, 6) * 6 AS record, cityHash64(record) % 200 AS d
 SELECT 9, {day:UInt32} * 100000000 + number, 0, toDateTime({start:UInt32} + intDiv(record * {span:UInt32}, {count:UInt32}), 'UTC'),
     if(number % 3 = 0, if(number % 2 = 0, 'arrived', 'cleaned'), 'delivered'), 'live', concat('p', toString(d % 20)),
     concat('p', toString(d % 20), '.d', toString(d)),
-    if(number % 3 = 0, '', concat('s', toString(cityHash64(number, 1) % 30))), '', $records, $records * 300, 0, 20, 400, $records * 90,
+    if(number % 3 = 0, '', concat('s', toString((d * 7 + number % 6) % 30))), '', $records, $records * 300, 0, 20, 400, $records * 90,
     [toUInt8(22), toUInt8(26), toUInt8(31)], [toUInt32(20), toUInt32(70), toUInt32(10)], 'w', 1
 FROM numbers({count:UInt32})
 """.replace("$records", str(RECORDS))
@@ -125,7 +125,8 @@ def ask(store: Store, last: date, tallies: int) -> list[str]:
         "peaks, month, all": lambda: peaks(store, month, "exchange", "all"),
         "peaks, month, by subscriber": lambda: peaks(store, month, "exchange", "subscriber"),
         "latency, month by stage": lambda: latency(store, month, ("stage",), Filter()),
-        "books, today": lambda: books(store, day, lambda: now),
+        "books, today": lambda: books(store, day, lambda: now, whole=False),
+        "books, today, every row": lambda: books(store, day, lambda: now),
         "last 60 minutes": lambda: {"rows": per_minute(store, 60, time.time())},
     }
     for name, question in questions.items():
@@ -142,7 +143,7 @@ def ask(store: Store, last: date, tallies: int) -> list[str]:
 def checks(answers: dict[str, Json], month: Period, count: int) -> dict[str, bool]:
     """Question -> whether its answer is that of a plain count; `count` tallies a day, each day the same."""
     start, end = bounds(month.first, month.first)
-    given = [number * (end - start) // count for number in range(count) if number % 3]
+    given = [number // 6 * 6 * (end - start) // count for number in range(count) if number % 3]
     windows = {}
     for width, seconds in (("second", 1), ("minute", 60), ("hour", 3600)):
         parts = Counter(at // seconds * seconds for at in given)
@@ -151,7 +152,7 @@ def checks(answers: dict[str, Json], month: Period, count: int) -> dict[str, boo
     windows["day"] = (len(given) * RECORDS, month.first.isoformat())
     [peak] = answers["peaks, month, all"]["rows"]
     [late] = [row for row in answers["latency, month by stage"]["rows"] if row["stage"] == "delivered"]
-    book = answers["books, today"]
+    brief, book = answers["books, today"], answers["books, today, every row"]
     arrived = count // 6 * RECORDS
     volumes = {name: (sum(row["records"] for row in answer["rows"]), answer["exchange"])
                for name, answer in answers.items() if name.startswith("volume")}  # fmt: skip
@@ -163,7 +164,9 @@ def checks(answers: dict[str, Json], month: Period, count: int) -> dict[str, boo
         == len(given) * RECORDS,
         "latency, month by stage": (late["records"], late["min"], late["mean"], late["p50"], late["p99"], late["max"])
         == (len(given) * RECORDS * DAYS, 20, 90, round(bucket_top(26), 1), round(bucket_top(31), 1), 400),
-        "books, today": book["balanced"] and book["integrity"]["different"] == book["integrity"]["tallies"] == count
+        "books, today": brief["states"] == book["states"] and not (brief["datasets"] or brief["raw"] or brief["subscriptions"]),
+        "books, today, every row": book["balanced"] and book["states"]["balanced"] == 24 * (200 + 20 + 800)
+        and book["integrity"]["different"] == book["integrity"]["tallies"] == count
         and sum(row["arrived"] for row in book["datasets"]) == sum(row["counted"] for row in book["raw"]) == arrived
         and sum(row["delivered"] for row in book["subscriptions"]) == len(given) * RECORDS,
     }  # fmt: skip

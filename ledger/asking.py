@@ -10,7 +10,7 @@ from schemas.errors import RejectError
 from schemas.tally import STAGES
 from schemas.text import Text
 
-__all__ = ["chosen", "dimensions", "minutes", "peak_of", "period", "volume_period"]
+__all__ = ["chosen", "dimensions", "minutes", "peak_of", "period", "volume_period", "whole"]
 
 #: Seconds and minutes are added up from tallies, which are many: so many days of them are asked for at once.
 _DAYS_BY_MINUTE = 2
@@ -65,6 +65,13 @@ def peak_of(words: Words) -> tuple[str, str, str]:
     if scope == "subscriber":
         _one_of("stage", stage, ("exchange", *EXCHANGE, "held_back", "quarantined"))
     return stage, scope, words.get("name", "")
+
+
+def whole(words: Words) -> bool:
+    """`rows`: all of the books, or those that do not balance."""
+    word = words.get("rows") or "all"
+    _one_of("rows", word, ("all", "unbalanced"))
+    return word == "all"
 
 
 def minutes(words: Words) -> int:

@@ -30,6 +30,10 @@ SETTLED_QUIET = 5.0
 #: Seconds after which every worker goes by a plan, or is gone.
 _TAKEN_UP = 60
 
+#: What a subscriber is told of a cleaned record, by stage; and what one with no tally at all was told.
+_TOLD = (*EXCHANGE, "held_back", "quarantined")
+_NOTHING: Json = dict.fromkeys(_TOLD, 0)
+
 InFlight = Mapping[tuple[str, int], int]
 
 
@@ -64,8 +68,11 @@ class _View:
         return self.before.final(hour) and self.after.final(hour)
 
 
-def books(store: Store, period: Period, look: Callable[[], Horizon]) -> Json:
-    """All three books of some days, and whether a tally is in the table twice. `look` is asked before and after reading."""
+def books(store: Store, period: Period, look: Callable[[], Horizon], *, whole: bool = True) -> Json:
+    """All three books of some days, and whether a tally is in the table twice. `look` is asked before and after reading.
+
+    Without `whole`, rows that balance are counted and left out: a large city has hundreds of thousands of them a day.
+    """
     start, end = bounds(period.first, period.last)
     start = min(max(start, whole_since(store)), end)
     span, before = {"start": start, "end": end}, look()
@@ -75,9 +82,12 @@ def books(store: Store, period: Period, look: Callable[[], Horizon]) -> Json:
     horizon = _View(before, look())
     datasets = [_dataset(row, horizon) for row in arrived]
     raw = _raw(counted, datasets, horizon, (start, end))
-    subscriptions = _subscriptions(told, datasets, history, horizon)
+    subscriptions, left_out = _subscriptions(told, datasets, history, horizon, whole)
     doubled = integrity["tallies"] - integrity["different"]
     counts = _states(datasets, raw, subscriptions)
+    counts["balanced"] += left_out
+    if not whole:
+        datasets, raw = ([row for row in rows if row["state"] != "balanced"] for rows in (datasets, raw))
     return {
         "from": period.first.isoformat(), "to": period.last.isoformat(), "settled": before.settled and horizon.after.settled,
         "balanced": not counts["imbalanced"] and not doubled, "states": counts,
@@ -111,7 +121,9 @@ def _raw(rows: Sequence[Json], datasets: Sequence[Json], horizon: _View, span: t
     return found
 
 
-def _subscriptions(told: Sequence[Json], datasets: Sequence[Json], history: Sequence[Span], horizon: _View) -> list[Json]:
+def _subscriptions(told: Sequence[Json], datasets: Sequence[Json], history: Sequence[Span], horizon: _View,
+                   whole: bool) -> tuple[list[Json], int]:
+    """Each subscription hour by hour; and how many balanced hours were left out."""
     cleaned: dict[str, dict[int, int]] = defaultdict(lambda: defaultdict(int))
     for row in datasets:
         if row["cleaned_live"]:
@@ -122,17 +134,22 @@ def _subscriptions(told: Sequence[Json], datasets: Sequence[Json], history: Sequ
         lives[span.subscriber, span.dataset].append(span)
     expected = {(subscriber, dataset, hour) for (subscriber, dataset), changes in lives.items()
                 for hour in cleaned[dataset] if _live(changes, hour)}  # fmt: skip
-    found = []
-    for subscriber, dataset, hour in sorted(expected | given.keys()):
-        row = given.get((subscriber, dataset, hour), {})
-        partial = _partial(lives[subscriber, dataset], hour)
-        found.append(_subscription(subscriber, dataset, hour, cleaned[dataset][hour], row, partial, horizon))
-    return found
+    wanted = expected | given.keys()
+    kept = wanted if whole else [key for key in wanted if _missing(cleaned[key[1]][key[2]], given.get(key, _NOTHING))]
+    found = [_subscription(subscriber, dataset, hour, cleaned[dataset][hour], given.get((subscriber, dataset, hour), _NOTHING),
+                           _partial(lives[subscriber, dataset], hour), horizon)
+             for subscriber, dataset, hour in sorted(kept)]  # fmt: skip
+    return found, len(wanted) - len(kept)
+
+
+def _missing(cleaned: int, row: Json) -> int:
+    """What was cleaned and not told of: neither given, nor held back, nor refused."""
+    return cleaned - int(sum(row[name] for name in _TOLD))
 
 
 def _subscription(subscriber: str, dataset: str, hour: int, cleaned: int, row: Json, partial: bool, horizon: _View) -> Json:
-    parts = {name: row.get(name, 0) for name in (*EXCHANGE, "held_back", "quarantined")}
-    missing = cleaned - sum(parts.values())
+    parts = {name: row[name] for name in _TOLD}
+    missing = _missing(cleaned, row)
     state = _state(missing, hour, horizon, partial)
     flying = 0
     if state == "imbalanced" and missing > 0:

@@ -65,9 +65,9 @@ class LedgerClient:
         """The largest second, minute, hour and day. `scope`: all, dataset, subscriber; `name`: only that one."""
         return self._ask(Peaks, "/peaks", _days(first, last) | {"stage": stage, "scope": scope, "name": name})
 
-    def books(self, first: Day = None, last: Day = None) -> Books:
-        """The three books by hour, and the integrity of the table."""
-        return self._ask(Books, "/books", _days(first, last))
+    def books(self, first: Day = None, last: Day = None, *, whole: bool = True) -> Books:
+        """The three books by hour, and the integrity of the table. Without `whole` balanced rows are only counted."""
+        return self._ask(Books, "/books", _days(first, last) | {"rows": "all" if whole else "unbalanced"})
 
     def latency(self, first: Day = None, last: Day = None, *, by: Sequence[str] = ("stage",), stage: str = "", cause: str = "",
                 provider: str = "", dataset: str = "", subscriber: str = "") -> Latencies:

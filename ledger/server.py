@@ -78,8 +78,8 @@ class Desk:
         return await self.questions.ask(lambda store: peaks(store, span, *of))
 
     async def books(self, request: Request) -> Json:
-        span = asking.period(request.query_params, most=62)
-        return await self.questions.ask(lambda store: books(store, span, self.horizon))
+        span, whole = asking.period(request.query_params, most=62), asking.whole(request.query_params)
+        return await self.questions.ask(lambda store: books(store, span, self.horizon, whole=whole))
 
     async def latency(self, request: Request) -> Json:
         words = request.query_params

@@ -99,12 +99,12 @@ def books(
     """账目是否平衡；不平则以 3 退出 / Whether every record is accounted for; exits with 3 where not."""
     first, last = _days(since, until)
     with _client(home) as client:
-        found = client.books(first, last)
+        found = client.books(first, last, whole=everything or output is not Format.table)
     rows = list(_books(found))
     if output is not Format.table:
         print_rows(rows, _BOOKS, output)
-    elif shown := [row for row in rows if everything or row["state"] != "balanced"]:
-        print_rows(_in_words(shown), _BOOKS, output)
+    elif rows:
+        print_rows(_in_words(rows), _BOOKS, output)
     counts = found.states
     print_note(Text(f"{_span(found)}：平 {counts['balanced']}，未结 {counts['open']}，不足一时 {counts['partial']}，"
                     f"不平 {counts['imbalanced']}；重复计数条 {found.integrity.doubled}",

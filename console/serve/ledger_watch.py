@@ -64,7 +64,7 @@ def _asked(client: LedgerClient, before: LedgerView, look: int) -> LedgerView:
     if look % _PEAKS == 0:
         view = replace(view, peak=client.peaks().top, latency=client.latency(by=("stage",), cause="live").rows)
     if look % _BOOKS == 0:
-        view = replace(view, books=client.books())
+        view = replace(view, books=client.books(whole=False))
     if look % _ARRIVALS == 0 or _first_arrivals(view):
         view = replace(view, last_arrival=_arrivals(client))
     return view

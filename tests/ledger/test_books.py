@@ -81,6 +81,16 @@ def test_one_tally_left_out_is_an_imbalance_whichever_it_is(told: Store, record:
     assert found["states"]["imbalanced"] >= 1
 
 
+@pytest.mark.parametrize("left_out", [None, *range(8)])
+def test_without_balanced_rows_the_books_say_the_same(told: Store, record: Record, left_out: int | None) -> None:
+    record([[one for number, one in enumerate(WHOLE) if number != left_out]])
+    whole, brief = books(told, PERIOD, quiet()), books(told, PERIOD, quiet(), whole=False)
+    for kind in ("datasets", "raw", "subscriptions"):
+        assert brief[kind] == [row for row in whole[kind] if row["state"] != "balanced"]
+        assert whole[kind]
+    assert (brief["states"], brief["balanced"]) == (whole["states"], whole["balanced"])
+
+
 def test_a_tally_in_the_table_twice_is_seen_even_where_the_books_balance(told: Store) -> None:
     recording = Recording(told, Days(told))
     for _ in range(2):

@@ -47,7 +47,7 @@ def quix(bench: Bench, python: Path) -> Figures:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers_bench", description=__doc__)
     parser.add_argument("python", nargs="?", type=Path, default=PYTHON)
-    parser.add_argument("--events", type=int, default=20_000)
+    parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     if not options.python.exists():

@@ -6,6 +6,7 @@ import socketserver
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -103,6 +104,15 @@ def test_only_missing_jars_are_fetched_and_progress_is_told(repository: Reposito
     assert {path.name for path in folder.iterdir()} == {jar.name for jar in jars.locked()}
     jars.fetch(folder)
     assert len(repository.asked) == 3
+
+
+def test_of_two_that_begin_together_one_fetches_and_the_other_has_it_too(repository: Repository, good: Path, tmp_path: Path) -> None:
+    missing = {jar.name for jar in jars.locked()[:5]}
+    stock(tmp_path / "cache", good, but=missing)
+    with ThreadPoolExecutor(2) as pool:
+        folders = list(pool.map(jars.fetch, [tmp_path / "cache"] * 2))
+    assert folders == [tmp_path / "cache"] * 2
+    assert sorted(repository.asked) == sorted(missing)
 
 
 def test_a_jar_with_another_hash_is_refused_and_does_not_stay(

@@ -3,6 +3,7 @@
 For the local broker. What `fetch` returns is a folder in which every locked jar has been compared with its SHA-256.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -10,7 +11,8 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 from typing import NamedTuple
@@ -25,7 +27,7 @@ Progress = Callable[[int, int], None]
 """Called with how many jars are good, and how many there are."""
 
 _AT_ONCE = 8
-_PAUSES = (0.5, 2.0)
+_PAUSES = (0.5, 2.0, 5.0, 10.0)
 
 
 class Jar(NamedTuple):
@@ -61,13 +63,36 @@ def fetch(cache: Path | None = None, progress: Progress | None = None) -> Path:
     if home := os.environ.get("KAFKA_HOME"):
         return _installed(Path(home))
     folder = (cache or default_cache()).absolute()
-    jars = locked()
-    missing = [jar for jar in jars if not _good(folder / jar.name, jar)]
-    told = progress or (lambda done, total: None)
+    jars, told = locked(), progress or (lambda done, total: None)
+    missing = _missing(jars, folder)
     told(len(jars) - len(missing), len(jars))
     if missing:
-        _fetch_all(missing, folder, lambda done: told(len(jars) - len(missing) + done, len(jars)))
+        with _in_turn(folder):
+            missing = _missing(jars, folder)
+            if not missing:
+                told(len(jars), len(jars))  # by who was before us
+                return folder
+            _fetch_all(missing, folder, lambda done: told(len(jars) - len(missing) + done, len(jars)))
     return folder
+
+
+def _missing(jars: list[Jar], folder: Path) -> list[Jar]:
+    return [jar for jar in jars if not _good(folder / jar.name, jar)]
+
+
+@contextmanager
+def _in_turn(folder: Path) -> Iterator[None]:
+    """One process fetches at a time: two together ask twice as much of a repository, each for what the other has."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise problems.jars_unwritable(folder, error) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 def _installed(home: Path) -> Path:
@@ -79,7 +104,6 @@ def _installed(home: Path) -> Path:
 
 def _fetch_all(missing: list[Jar], folder: Path, told: Callable[[int], None]) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         # Downloads land in a scratch folder and are moved when checked: a killed run leaves no half jar behind.
         with tempfile.TemporaryDirectory(dir=folder, prefix="part-", ignore_cleanup_errors=True) as scratch:
             _Downloads(missing, folder, Path(scratch)).finish(told)

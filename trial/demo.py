@@ -21,7 +21,7 @@ from trial.judging import Judging
 from trial.probe import Probe
 from trial.publisher import RudePublisher
 from trial.quiet import Changes, Quiet
-from trial.report import Report
+from trial.report import Report, quantiles
 from trial.running import RunningCity
 from trial.tally_watch import TallyWatch
 from trial.traffic import Sizes, Traffic
@@ -98,6 +98,7 @@ class _Demo:
             verdict = pool.submit(judging.judge, rude, traffic, probe.latencies())
             report, problems = self._wait_for(verdict, lambda: judging.waiting_for)
             report.rates = traffic.rates()
+            report.latency_usual_ms = quantiles(probe.latencies(before=traffic.burst_at))
             return report, problems
 
     def stop(self) -> None:

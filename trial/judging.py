@@ -18,9 +18,8 @@ from trial.evidence import check_sinks, check_sources, check_tallies, plan_as_js
 from trial.expectations import check_registers, check_said, check_total
 from trial.kafka.jars import VERSION as KAFKA
 from trial.oracle import HOPS, Verdict
-from trial.probe import quantile
 from trial.publisher import RudePublisher
-from trial.report import Report
+from trial.report import Report, quantiles
 from trial.running import RunningCity
 from trial.traffic import Traffic
 from trial.witness import Question, Stopped, Witness
@@ -103,7 +102,7 @@ def report_of(verdict: Verdict, balanced: bool, latencies: list[int]) -> Report:
         lost=verdict.lost, duplicated=verdict.duplicated, out_of_order=verdict.out_of_order,
         wrong_content=verdict.wrong_content, books_balanced=balanced, ledger_equals_count=verdict.ledger_equals_count,
         peak={"second": books.peak(1), "minute": books.peak(60)},
-        latency_ms={"p50": quantile(latencies, 0.5), "p99": quantile(latencies, 0.99)}, versions=_versions())
+        latency_ms=quantiles(latencies), versions=_versions())
 
 
 def _versions() -> dict[str, str]:

@@ -4,25 +4,33 @@ import random
 import threading
 import time
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from wire.reading import LaneReader
 from wire.settings import KafkaSettings
 
-__all__ = ["Probe", "Samples", "quantile"]
+__all__ = ["Probe", "Sample", "Samples", "quantile"]
 
 #: Enough to know the 99th percentile well.
 _MOST = 200_000
 
 
+class Sample(NamedTuple):
+    """A record that came: when it arrived on raw, and how long it took from there, in milliseconds."""
+
+    arrived: int
+    latency: int
+
+
 class Samples:
-    """So many of all values ever seen, each as likely as any other to be among them (a reservoir)."""
+    """So many of all records ever seen, each as likely as any other to be among them (a reservoir)."""
 
     def __init__(self, most: int = _MOST) -> None:
-        self.kept: list[int] = []
+        self.kept: list[Sample] = []
         self._most, self._seen = most, 0
         self._random = random.Random(1)
 
-    def add(self, values: Iterable[int]) -> None:
+    def add(self, values: Iterable[Sample]) -> None:
         """See more of them."""
         for value in values:
             self._seen += 1
@@ -47,9 +55,9 @@ class Probe:
         """Count what arrives on raw from now on."""
         self._since = int(time.time() * 1000)
 
-    def latencies(self) -> list[int]:
-        """Milliseconds of the records seen so far, or of very many of them, sorted."""
-        return sorted(self._samples.kept)
+    def latencies(self, before: int = 1 << 62) -> list[int]:
+        """Milliseconds of the records seen so far, or of very many of them, sorted: those that arrived before that moment (ms)."""
+        return sorted(sample.latency for sample in self._samples.kept if sample.arrived < before)
 
     def close(self) -> None:
         """Stop reading."""
@@ -61,7 +69,8 @@ class Probe:
             while not self._stop.is_set():
                 batch = reader.batch(0.2)
                 now = int(time.time() * 1000)
-                self._samples.add(now - record.timestamp for record in batch if record.timestamp >= self._since)
+                self._samples.add(Sample(record.timestamp, now - record.timestamp) for record in batch
+                                  if record.timestamp >= self._since)
 
 
 def quantile(sorted_values: list[int], share: float) -> int:

@@ -10,8 +10,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from schemas.text import Text
+from trial.probe import quantile
 
-__all__ = ["Report"]
+__all__ = ["Report", "quantiles"]
 
 _ROWS: tuple[tuple[str, Text], ...] = (
     ("published", Text("已发布（原始通道上的记录）", "published (values on raw)")),
@@ -29,6 +30,11 @@ _ROWS: tuple[tuple[str, Text], ...] = (
 #: What a demo of the usual size may take; a larger one is not held to it.
 _MOST_SECONDS, _MOST_MEMORY_MB, _USUAL = 180, 3_000, 250_000
 _WRONG = ("lost", "duplicated", "out_of_order", "wrong_content")
+
+
+def quantiles(latencies: list[int]) -> dict[str, int]:
+    """Of sorted latencies."""
+    return {"p50": quantile(latencies, 0.5), "p99": quantile(latencies, 0.99)}
 
 
 @dataclass
@@ -51,6 +57,8 @@ class Report:
     ledger_equals_count: bool = False
     peak: Mapping[str, int] = field(default_factory=lambda: {"second": 0, "minute": 0})
     latency_ms: Mapping[str, int] = field(default_factory=lambda: {"p50": 0, "p99": 0})
+    #: before the burst began
+    latency_usual_ms: Mapping[str, int] = field(default_factory=lambda: {"p50": 0, "p99": 0})
     #: changes a second that the departments made in the live phases, as it came about
     rates: Mapping[str, int] = field(default_factory=dict)
     seconds: float = 0.0
@@ -103,6 +111,9 @@ class Report:
         table.add_row(str(Text("延迟 p50／p99（毫秒，含强杀与等待未知模式号的停顿）",
                                "latency p50 / p99 (ms; the kill and the wait for an unknown schema included)")),
                       f"{self.latency_ms['p50']:,} / {self.latency_ms['p99']:,}")
+        if self.latency_usual_ms["p99"]:
+            table.add_row(str(Text("其中高峰之前", "of that before the burst")),
+                          f"{self.latency_usual_ms['p50']:,} / {self.latency_usual_ms['p99']:,}")
         table.add_row(str(Text("用时（秒）", "seconds")), f"{self.seconds:,.1f}")
         if self.memory_mb:
             table.add_row(str(Text("全部进程内存最高（MB）", "most memory of all processes (MB)")), f"{self.memory_mb:,}")

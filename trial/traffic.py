@@ -67,6 +67,8 @@ class Traffic:
         self.sizes = sizes
         self.done: Counter[str] = Counter()
         self.phase = "snapshot"
+        #: when the burst began, in milliseconds
+        self.burst_at = 0
         self._random = random.Random(seed)
         self._people = DirtyPopulation(seed)
         self._health = Register(server, "health")
@@ -119,6 +121,8 @@ class Traffic:
         for share, phase, middle_here in _schedule(min(max(self.sizes.total / _WHOLE, _SHORTEST), 1.0)):
             if stop.is_set():
                 return
+            if phase == "burst" and not self.burst_at:
+                self.burst_at = int(time.time() * 1000)
             self.phase = phase
             begins, before = time.monotonic(), self._live_changes()
             self.step(share, rude)

@@ -20,9 +20,9 @@ from trial.traffic import Sizes
 
 pytestmark = pytest.mark.kafka
 
-FIELDS = ["published", "cleaned", "fixed", "quarantined", "duplicates", "held_back", "delivered", "returned_up", "lost", "duplicated",
-          "out_of_order", "wrong_content", "books_balanced", "ledger_equals_count", "peak", "latency_ms", "rates", "seconds", "memory_mb",
-          "versions"]
+FIELDS = ["published", "cleaned", "fixed", "quarantined", "duplicates", "held_back", "delivered", "returned_up", "lost",
+          "duplicated", "out_of_order", "wrong_content", "books_balanced", "ledger_equals_count", "peak", "latency_ms",
+          "latency_usual_ms", "rates", "seconds", "memory_mb", "versions"]
 #: What the village register and the rude program publish in a short demo: the same seed, the same events.
 VILLAGE_CHANGES, RUDE = 24, 287
 #: A stray record of another subscriber's inbox, put there between the exchange and the judgement.
@@ -145,6 +145,7 @@ def test_a_city_exchanges_data_and_every_figure_is_right(tmp_path: Path, start: 
     assert report["held_back"] > 0
     assert 0 < report["peak"]["second"] <= report["peak"]["minute"]
     assert 0 < report["latency_ms"]["p50"] <= report["latency_ms"]["p99"]
+    assert 0 < report["latency_usual_ms"]["p50"] <= report["latency_usual_ms"]["p99"]
     assert 0 < report["rates"]["live"] < report["rates"]["burst"]
     assert report["memory_mb"] > 0
     assert {"kafka", "python", "chdb"} <= set(report["versions"])

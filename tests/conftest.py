@@ -3,12 +3,14 @@
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from schemas.errors import RetryError
 from schemas.text import set_language
-from trial.kafka import LocalKafka
+from trial.kafka import LocalKafka, jars
 
 # What a person's shell has set for a bus of theirs reaches no test, nor a process that one starts.
 for _name in [name for name in os.environ if name.startswith("SHUTONG_")]:
@@ -28,6 +30,15 @@ def language_of_the_bus() -> Iterator[None]:
     yield
     os.environ["SHUTONG_LANG"] = "zh"
     set_language("zh")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def jars_of_kafka(request: pytest.FixtureRequest) -> None:
+    """Fetched once before the first test, with all that a person's shell knows of proxies and certificates; tests give the
+    processes they start an environment of their own. Where they cannot be had, the tests that need them say so."""
+    if any(item.get_closest_marker("kafka") for item in request.session.items):
+        with suppress(RetryError):
+            jars.fetch()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Ends a worker that stands still: input waits and neither a chunk nor a commit gets done (§5).
+"""Ends a worker that stands still: something waits to get done, and nothing is committed or remembered (§5).
 
 So does one whose client does not come back from Kafka: the broker ends its transaction meanwhile, and the next start goes on.
 """

@@ -67,17 +67,22 @@ def test_a_subscriber_with_nothing_left_loses_rights_and_password(
         answers(tax)
 
 
+def the_police_may_not_join(admin: KafkaSettings, city_folder: Path, secrets: Path) -> None:
+    """A subscription to the residents, which an apply refuses by name and writes nothing of."""
+    (city_folder / "departments/police.toml").write_text('title = "公安局"\nroles = ["subscriber"]\n')
+    (city_folder / "subscriptions/police.health.resident.toml").write_text('fields = ["name"]\npurpose = "p"\n')
+    with pytest.raises(RefusedError, match=r"police\.health\.resident"):
+        apply(admin, city_folder, secrets)
+    with ControlReader(admin) as reader:
+        assert reader.load().version == 1
+
+
 def test_joining_a_lane_that_holds_data_is_refused_and_writes_nothing(
         admin: KafkaSettings, city_folder: Path, tmp_path: Path) -> None:
     apply(admin, city_folder, tmp_path / "secrets")
     with Publisher(admin) as publisher:
         publisher.send("raw.health", b"k", b"v")
-    (city_folder / "departments/police.toml").write_text('title = "公安局"\nroles = ["subscriber"]\n')
-    (city_folder / "subscriptions/police.health.resident.toml").write_text('fields = ["name"]\npurpose = "p"\n')
-    with pytest.raises(RefusedError, match=r"police\.health\.resident"):
-        apply(admin, city_folder, tmp_path / "secrets")
-    with ControlReader(admin) as reader:
-        assert reader.load().version == 1
+    the_police_may_not_join(admin, city_folder, tmp_path / "secrets")
 
 
 def test_a_lane_stays_new_until_every_partition_has_a_commit(
@@ -203,12 +208,7 @@ def test_data_that_come_while_lanes_and_rights_are_made_refuse_who_would_miss_th
         return grant(provisioner, roles)
 
     monkeypatch.setattr(Provisioner, "grant", meanwhile)
-    (city_folder / "departments/police.toml").write_text('title = "公安局"\nroles = ["subscriber"]\n')
-    (city_folder / "subscriptions/police.health.resident.toml").write_text('fields = ["name"]\npurpose = "p"\n')
-    with pytest.raises(RefusedError, match=r"police\.health\.resident"):
-        apply(admin, city_folder, tmp_path / "secrets")
-    with ControlReader(admin) as reader:
-        assert reader.load().version == 1
+    the_police_may_not_join(admin, city_folder, tmp_path / "secrets")
 
 
 def test_a_lane_that_was_deleted_is_made_again_unless_workers_keep_positions_on_it(

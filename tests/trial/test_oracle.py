@@ -418,6 +418,15 @@ def test_a_letter_under_another_key_time_or_partition_is_wrong_content(world: Wo
 # ---- what is too large for an inbox
 
 
+def handled_and_judged(world: World) -> Verdict:
+    """What the oracle says of a world once the bus has done its work in it, lanes that stayed empty included."""
+    handle(world)
+    for lane in PLAN.lanes:
+        world.lanes.setdefault(lane, [])
+    world.store(POLICE)
+    return judged(world)
+
+
 def test_what_an_inbox_has_no_room_for_has_a_letter_and_its_own_count() -> None:
     writing = Writing(3)
     row = writing.resident(division="341502", status="registered", address="长" * 190)
@@ -425,11 +434,7 @@ def test_what_an_inbox_has_no_room_for_has_a_letter_and_its_own_count() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("streams.outlets.room_for", lambda lane: 700)
         patch.setitem(ROOM, "deliver", 700)
-        handle(writing.world)
-        for lane in PLAN.lanes:
-            writing.world.lanes.setdefault(lane, [])
-        writing.world.store(POLICE)
-        verdict = judged(writing.world)
+        verdict = handled_and_judged(writing.world)
         assert verdict.examples == []
         assert verdict.books.by_subscriber("quarantined") == {"police": 1, "province": 1}
         assert len(writing.world.lanes["dead.health"]) == 2
@@ -445,11 +450,7 @@ def test_what_clean_has_no_room_for_has_a_letter() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("streams.clean.room_for", lambda lane: 700)
         patch.setitem(ROOM, "clean", 700)
-        handle(writing.world)
-        for lane in PLAN.lanes:
-            writing.world.lanes.setdefault(lane, [])
-        writing.world.store(POLICE)
-        verdict = judged(writing.world)
+        verdict = handled_and_judged(writing.world)
     assert verdict.examples == []
     assert verdict.reasons == {("", "too_large"): 1}
 

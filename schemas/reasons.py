@@ -3,18 +3,23 @@
 The reasons of rules stand with the rules. A test holds that every code the streams give has its words here.
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from schemas.text import Text
 
-__all__ = ["BUS_REASONS", "Reason"]
+__all__ = ["BUS_REASONS", "DIMENSIONS", "Dimension", "Reason"]
+
+#: What a finding says of a dataset's quality: a value is missing, is none of its kind, contradicts another, or comes late.
+Dimension = Literal["completeness", "validity", "consistency", "timeliness"]
+DIMENSIONS: tuple[Dimension, ...] = ("completeness", "validity", "consistency", "timeliness")
 
 
 class Reason(NamedTuple):
-    """What is wrong, and what the provider can do."""
+    """What is wrong, what the provider can do, and under which dimension of quality it is counted."""
 
     problem: Text
     advice: Text
+    dimension: Dimension = "validity"
 
 
 BUS_REASONS: dict[str, Reason] = {

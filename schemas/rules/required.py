@@ -12,7 +12,7 @@ __all__ = ["required"]
     title=Text("必填", "must be filled in"),
     clause="",
     reasons={"required": Reason(Text("必填字段为空", "a required field is empty"),
-                                Text("在源系统补齐后重新发送", "fill it in at the source and send again"))},
+                                Text("在源系统补齐后重新发送", "fill it in at the source and send again"), "completeness")},
     examples=(Example("六安", KEEP), Example(None, reject("required")), Example("", reject("required")),
               Example(" \u3000", reject("required"))),
     any_type=True, on_null=reject("required"))

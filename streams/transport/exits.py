@@ -12,7 +12,8 @@ from typing import Final, NoReturn
 from schemas.errors import HaltError
 from schemas.text import Text
 
-__all__ = ["BROKEN", "CLEAN", "FENCED", "HALTED", "MEANING", "STUCK", "end_process", "halt_process"]
+__all__ = ["BROKEN", "CLEAN", "FENCED", "HALTED", "MEANING", "STUCK", "break_process", "end_process",
+           "halt_process"]
 
 CLEAN: Final = 0
 FENCED: Final = 10
@@ -43,3 +44,16 @@ def end_process(code: int, why: object) -> NoReturn:
 def halt_process(error: HaltError) -> NoReturn:
     """End because a person is needed; the error says what for."""
     end_process(HALTED, error)
+
+
+def break_process(error: BaseException) -> NoReturn:
+    """End because of an error nobody foresaw. Its text and traceback may show a record's value, so only where it happened is said."""
+    end_process(BROKEN, _where(error))
+
+
+def _where(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else "?"
+    return f"{type(error).__name__} at {place}"

@@ -4,7 +4,6 @@ Faust sees one virtual partition per agent topic, `raw` and `clean`, announced o
 and transactions live in the engine that the app carries; Faust's acknowledgements and commits mean nothing here.
 """
 
-import logging
 from collections.abc import Awaitable, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
@@ -19,7 +18,7 @@ from yarl import URL
 
 from schemas.errors import HaltError
 from streams.transport.engine import Engine
-from streams.transport.exits import BROKEN, end_process, halt_process
+from streams.transport.exits import break_process, halt_process
 
 __all__ = ["App", "Consumer", "Producer", "Transport"]
 
@@ -27,8 +26,6 @@ __all__ = ["App", "Consumer", "Producer", "Transport"]
 _GENERATION: Final = 1
 _TOPICS: Final = ("raw", "clean")
 _Result = TypeVar("_Result")
-
-logger = logging.getLogger(__name__)
 
 
 class _ChunkSchema(faust.Schema[Any, Any]):
@@ -146,9 +143,8 @@ async def _or_end(work: Awaitable[_Result]) -> _Result:
         return await work
     except HaltError as error:
         halt_process(error)
-    except Exception:
-        logger.exception("the transport failed")
-        end_process(BROKEN, "transport")
+    except Exception as error:
+        break_process(error)
 
 
 class Producer(faust_producer.Producer):

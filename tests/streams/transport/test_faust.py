@@ -46,7 +46,7 @@ def test_an_error_of_the_transport_ends_the_process_for_its_own_reason(
             raise asyncio.CancelledError
 
         monkeypatch.setattr(faust, "halt_process", lambda error: end(HALTED))
-        monkeypatch.setattr(faust, "end_process", lambda code, why: end(code))
+        monkeypatch.setattr(faust, "break_process", lambda error: end(BROKEN))
         engine: Any = Engine(**{where: error})
         app = make_app(engine, tmp_path, clean=lambda *given: None, route=lambda *given: None)  # type: ignore[arg-type, return-value]
         await app.start()

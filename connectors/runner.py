@@ -118,13 +118,15 @@ class SourceRunner:
     ) -> None:
         """Number and send the changes. What fits into no event takes no number and is told apart."""
         raw, seq, second = self._task.raw, sent.seq, int(time.time())
+        log = self._task.dataset.kind == "log"
         sums: dict[Cause, list[int]] = {}
         for op, cause, at, place, packed in ready(self._shape, changes):
             if isinstance(packed, Refused):
                 sent.refused.append((packed.place, packed.reason))
                 continue
             key, row = packed
-            value = events.write(op, at, seq, cause, row)
+            # A row that is new or has changed is one more event of a log.
+            value = events.write("c" if log and op == "u" else op, at, seq, cause, row)
             try:
                 publisher.send(raw, key, value)
             except RejectError as error:

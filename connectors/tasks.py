@@ -14,6 +14,7 @@ from connectors.base import ConnectorConfig, Sink, Source
 from connectors.kinds import SINKS, SOURCES
 from schemas.control import ConnectorInstance, Dataset, Plan, SchemaText
 from schemas.errors import HaltError, RetryError
+from schemas.lanes import clean_lane
 from schemas.names import Names
 from schemas.text import Text
 
@@ -37,7 +38,7 @@ class SourceTask:
 
     @property
     def clean(self) -> str:
-        return Names.clean(self.dataset.provider)
+        return clean_lane(self.dataset)
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ class _Reading:
                 return None
         schema = self._read(self.folder / "datasets" / file.schema_file, where)
         return None if schema is None else StandardDataset(
-            name=name.split(".")[1], title=file.title, title_en=file.title_en, key=file.key,
+            name=name.split(".")[1], title=file.title, title_en=file.title_en, key=file.key, kind=file.kind or "state",
             division_field=file.division_field, cycle=file.cycle or "real-time", rules=file.rules, row_schema=schema,
             rules_version=file.rules_version or "1")
 
@@ -134,7 +134,7 @@ def _complete(name: str, file: DatasetFile, base: StandardDataset) -> DeclaredDa
     return DeclaredDataset(
         id=name, provider=name.split(".")[0], title=file.title or base.title, title_en=file.title_en or base.title_en,
         catalogue_code=file.catalogue_code, cycle=file.cycle or base.cycle, key=file.key or base.key,
-        division_field=file.division_field or base.division_field, rules={**base.rules, **file.rules},
+        division_field=file.division_field or base.division_field, kind=file.kind or base.kind, rules={**base.rules, **file.rules},
         rules_version=file.rules_version or base.rules_version, row_schema=base.row_schema)
 
 

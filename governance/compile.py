@@ -27,7 +27,7 @@ from schemas.control import (
     SchemaText,
     Subscription,
 )
-from schemas.lanes import MOST_STREAMS
+from schemas.lanes import MOST_STREAMS, clean_lane
 from schemas.names import TALLIES, Names
 from schemas.text import Text
 from wire.rights import BUREAU
@@ -35,7 +35,7 @@ from wire.rights import BUREAU
 __all__ = ["READ_BY_WORKERS", "Change", "compile_change"]
 
 #: How the lanes begin on which workers keep a position.
-READ_BY_WORKERS = ("raw.", "clean.")
+READ_BY_WORKERS = ("raw.", "clean.", "clean-log.")
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class _Step:
         return self.changed(declared, self.current.departments)
 
     def _check_partitions(self, name: str, file: DepartmentFile) -> None:
-        for lane, partitions in _department_lanes(name, file):
+        for lane, partitions in _department_lanes(name, file, self.city.datasets):
             known = self.current.lanes.get(lane)
             if known is not None and known.partitions != partitions:
                 self.refuse(f"departments/{name}", f"通道 {lane} 登记为 {known.partitions} 个分区，分区数不能再变",
@@ -149,6 +149,9 @@ class _Step:
             if old is not None and (old.row_schema, old.key) != (item.row_schema, item.key):
                 self.refuse(f"datasets/{name}", "模式或主键改变了；已登记的数据资源保持原样，请另立名称登记",
                             "its schema or key changed; a registered dataset keeps both, register another name")
+            if old is not None and old.kind != item.kind:
+                self.refuse(f"datasets/{name}", f"由 {old.kind} 改成了 {item.kind}；登记过的数据资源不能换类，请另立名称登记",
+                            f"it was {old.kind} and is now {item.kind}; a registered dataset keeps its kind, register another name")
         changed = self.changed(declared, self.current.datasets)
         return tuple(item for item in changed if isinstance(item, Dataset))
 
@@ -190,8 +193,8 @@ class _Step:
         """A subscription may begin only where nothing has been missed: its dataset is new, or its lanes are empty."""
         if item.dataset not in self.current.datasets:
             return
-        provider = item.dataset.split(".")[0]
-        used = [lane for lane in (Names.raw(provider), Names.clean(provider)) if lane in self.lanes_with_data]
+        dataset = self.current.datasets[item.dataset]
+        used = [lane for lane in (Names.raw(dataset.provider), clean_lane(dataset)) if lane in self.lanes_with_data]
         if used:
             self.refuse(f"subscriptions/{item.id}", f"通道 {'、'.join(used)} 已有数据，还不能中途加入",
                         f"{' and '.join(used)} already hold data; joining in mid-stream is not possible yet")
@@ -214,10 +217,12 @@ def _contract(item: Subscription) -> tuple[object, ...]:
     return item.fields, item.scope, item.masks, item.node
 
 
-def _department_lanes(name: str, file: DepartmentFile) -> Iterator[tuple[str, int]]:
+def _department_lanes(name: str, file: DepartmentFile, datasets: Mapping[str, DeclaredDataset]) -> Iterator[tuple[str, int]]:
     if "provider" in file.roles:
         yield Names.raw(name), file.partitions
         yield Names.clean(name), file.partitions
+        if any(item.provider == name and item.kind == "log" for item in datasets.values()):
+            yield Names.clean_log(name), file.partitions
         yield Names.dead(name), file.partitions
     if "subscriber" in file.roles:
         yield Names.deliver(name), file.inbox_partitions
@@ -226,7 +231,8 @@ def _department_lanes(name: str, file: DepartmentFile) -> Iterator[tuple[str, in
 def _lanes(current: Plan, city: City) -> dict[str, LaneState]:
     """Every lane after the change: known ones as they are, new ones that workers read marked new."""
     declared = {lane: LaneState(partitions=partitions, new=lane.startswith(READ_BY_WORKERS))
-                for name, file in city.departments.items() for lane, partitions in _department_lanes(name, file)}
+                for name, file in city.departments.items()
+                for lane, partitions in _department_lanes(name, file, city.datasets)}
     return {TALLIES: LaneState(partitions=1, new=False), **declared, **current.lanes}
 
 

@@ -61,6 +61,8 @@ class DatasetFile(_File):
     cycle: Literal["real-time", "day", "week", "month", "quarter", "year"] | None = None
     key: tuple[str, ...] = ()
     division_field: str = ""
+    #: `log`: each record is an event of its own; it is neither changed nor deleted. A standard dataset says it itself.
+    kind: Literal["state", "log"] | None = None
     rules: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     rules_version: str = ""
 
@@ -106,6 +108,7 @@ class DeclaredDataset(_File):
     cycle: str
     key: tuple[str, ...]
     division_field: str
+    kind: Literal["state", "log"]
     rules: dict[str, tuple[str, ...]]
     rules_version: str
     row_schema: str

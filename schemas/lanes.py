@@ -5,10 +5,13 @@ The provisioner makes topics and ACLs from these rows; the writers check sizes a
 
 from dataclasses import dataclass
 
+from schemas.control import Dataset
 from schemas.errors import HaltError
+from schemas.names import Names
 from schemas.text import Text
 
-__all__ = ["CONTROL_KINDS", "LANE_KINDS", "LARGEST_MESSAGE", "MOST_STREAMS", "LaneKind", "lane_kind", "room_for"]
+__all__ = ["CONTROL_KINDS", "LANE_KINDS", "LARGEST_MESSAGE", "MOST_STREAMS", "LaneKind", "clean_lane",
+           "lane_kind", "room_for"]
 
 _DAY = 86_400_000
 _MIB = 1 << 20
@@ -94,6 +97,11 @@ def lane_kind(lane: str) -> LaneKind:
         raise HaltError(Text(f"没有名为 {lane} 的通道类型", f"no kind of lane is called {lane}"),
                         advice=Text("通道名见 schemas/lanes.py", "the kinds stand in schemas/lanes.py"))
     return row
+
+
+def clean_lane(dataset: Dataset) -> str:
+    """Where the records of a dataset go on when they are clean: a log's are kept for a time, a state's until they are gone."""
+    return Names.clean_log(dataset.provider) if dataset.kind == "log" else Names.clean(dataset.provider)
 
 
 def room_for(lane: str) -> int:

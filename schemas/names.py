@@ -59,6 +59,10 @@ class Names:
         return f"clean.{provider}"
 
     @staticmethod
+    def clean_log(provider: str) -> str:
+        return f"clean-log.{provider}"
+
+    @staticmethod
     def dead(provider: str) -> str:
         return f"dead.{provider}"
 

@@ -47,6 +47,9 @@ BUS_REASONS: dict[str, Reason] = {
     "row_unexpected": Reason(
         Text("删除或标记事件带了记录", "a delete or a marker carries a row"),
         Text("删除时把原记录放在 before", "put the old record of a delete into `before`")),
+    "log_op": Reason(
+        Text("事件类数据资源只增不改，不能修改或删除", "a log only grows: its events are neither updated nor deleted"),
+        Text("作为一条新事件发送，用自己的主键", "send a new event with a key of its own")),
     "position_jump": Reason(
         Text("写入流的位置一次跳得过远", "the position of the stream jumps too far"),
         Text("检查 seq；重新编号时把 epoch 加一", "check seq; raise epoch when the numbering starts anew")),

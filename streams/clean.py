@@ -58,6 +58,8 @@ def distrust(event: Scanned, source: Source, key: bytes | None, provider: str, s
         return "foreign_schema"
     if event.stream not in streams:
         return "foreign_stream"
+    if source.log and op in ("u", "d"):
+        return "log_op"
     if op == "m":
         return "key_mismatch" if key != source.marker else "row_unexpected" if row is not None else ""
     if op == "d":
@@ -79,8 +81,7 @@ class _Cleaning:
     def __init__(self, part: Part, plan: WorkingPlan, memory: Memory, now_ms: int, handled: Handled) -> None:
         self.part, self.plan, self.now_ms, self.handled = part, plan, now_ms, handled
         self.provider = Names.provider_of(part.lane)
-        self.lane = Names.clean(self.provider)
-        self.room = room_for(self.lane)
+        self.room = room_for(Names.clean(self.provider))
         self.stream = stream_prefix(f"{part.lane}/{part.partition}", 0)
         self.known = memory.of(part.lane, part.partition).marks
         self.marks = dict(self.known)
@@ -157,9 +158,9 @@ class _Cleaning:
             self.quarantine(record, source, event, about("too_large"), row)
             return
         outputs = self.handled.outputs
-        outputs.append((self.lane, out, key, -1, arrived, [("findings", told)] if told else None))
+        outputs.append((source.lane, out, key, -1, arrived, [("findings", told)] if told else None))
         if event.op == "d":
-            outputs.append((self.lane, None, key, -1, arrived, None))
+            outputs.append((source.lane, None, key, -1, arrived, None))
         self.counts.add("cleaned", source.dataset, arrived, event.cause,
                         source.division(row if row is not None else before), len(value) + len(key), fixed)
 
@@ -168,7 +169,7 @@ class _Cleaning:
         offset, arrived, key, _ = record
         assert key is not None  # it was compared with the marker's key
         out = stamp(source.schema_id, event.head, self.stream, offset, event.tail, None, None)
-        self.handled.outputs.append((self.lane, out, key, self.part.partition, arrived, None))
+        self.handled.outputs.append((source.lane, out, key, self.part.partition, arrived, None))
 
     def turn_away(self, record: Record, source: Source, event: Scanned, why: str) -> None:
         """A repeat is dropped; what the lane does not trust goes to quarantine."""

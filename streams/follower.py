@@ -27,7 +27,7 @@ def view_of(plan: Plan, secret: bytes, before: WorkingPlan | None = None) -> Vie
     work = working_plan(plan, secret, before=before)
     kinds: tuple[Kind, Kind] = ("raw", "clean")
     lanes: dict[str, Kind] = {lane: kind for kind in kinds for lane in work.lanes(kind)}
-    scoped = {f"clean.{source.provider}" for source in work.sources.values() if source.outlets.scoped}
+    scoped = {source.lane for source in work.sources.values() if source.outlets.scoped and not source.log}
 
     def recollection(lane: str) -> Recollection | None:
         return Recollection(work) if lane in scoped else None

@@ -14,6 +14,7 @@ from schemas.control import Dataset, Node, Plan, Subscription
 from schemas.envelope import marker_key
 from schemas.errors import RetryError
 from schemas.keys import Key
+from schemas.lanes import clean_lane
 from schemas.rules import Judgement, compile_rules
 from schemas.text import Text
 from streams.chunk import Chunk
@@ -44,6 +45,9 @@ class Source:
 
     dataset: str
     provider: str
+    #: where its records go on, and whether each is an event of its own: then no record has a past
+    lane: str
+    log: bool
     schema_id: int
     rules_version: str
     scan: Callable[[bytes], Scanned]
@@ -78,8 +82,8 @@ class WorkingPlan:
         return schema_id <= self.farthest and schema_id not in self.given_up and lane not in self.given_up
 
     def lanes(self, kind: str) -> tuple[str, ...]:
-        """The lanes a worker reads: kind `raw` or `clean`."""
-        return tuple(sorted(lane for lane in self.all_lanes if lane.startswith(f"{kind}.")))
+        """The lanes a worker reads: kind `raw` or `clean`, those of logs among them."""
+        return tuple(sorted(lane for lane in self.all_lanes if lane.startswith((f"{kind}.", f"{kind}-log."))))
 
 
 def check_version(chunk: Chunk, plan: WorkingPlan, memory: Memory) -> None:
@@ -124,7 +128,8 @@ def _source(plan: Plan, parts: _Parts, secret: bytes) -> Source:
     judge = compile_rules(dataset, scanner)
     key = Key(dataset, scanner)
     return Source(
-        dataset=dataset.id, provider=dataset.provider, schema_id=dataset.event_schema,
+        dataset=dataset.id, provider=dataset.provider, lane=clean_lane(dataset), log=dataset.kind == "log",
+        schema_id=dataset.event_schema,
         rules_version=dataset.rules_version,
         scan=scanner.scan, judge=judge.judge, record_key=key.canonical, parses_key=key.parses,
         marker=marker_key(dataset.id), division=_division(dataset, scanner),

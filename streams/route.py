@@ -140,14 +140,16 @@ class _Routing:
 
     def deliver_scoped(self, start: bytes, record: Record, key: bytes, source: Source, event: Scanned,
                        group: Group) -> None:
-        """Tell the scoped subscriptions, and remember who holds the record now."""
+        """Tell the scoped subscriptions, and remember who holds the record now; an event of a log nobody held before."""
         op, _, _, _, _, _, tail, row, was = event
         outlets, scoped = source.outlets, source.outlets.scoped
-        held = self.rows[key] if key in self.rows else self.known_rows.get(key)
         now = None if row is None else outlets.holders(row)
-        if held is not now:
-            self.rows[key] = now
-        before = outlets.holders(was) if held is None and was is not None else held
+        before = None
+        if not source.log:
+            held = self.rows[key] if key in self.rows else self.known_rows.get(key)
+            if held is not now:
+                self.rows[key] = now
+            before = outlets.holders(was) if held is None and was is not None else held
         for name, change in changes_for(op, before, now or ()):
             if name not in scoped:
                 continue  # revoked since

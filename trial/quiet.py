@@ -67,7 +67,7 @@ class Quiet:
         self._city = city
         self._settings = city.settings()
         self._raw = sorted(lane for lane in plan.lanes if lane.startswith("raw."))
-        self._clean = sorted(lane for lane in plan.lanes if lane.startswith("clean."))
+        self._clean = sorted(lane for lane in plan.lanes if lane.startswith(("clean.", "clean-log.")))
         self._recorded = recorded
         self.waiting_for: Text | None = None
 

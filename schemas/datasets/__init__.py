@@ -7,7 +7,7 @@ import tomllib
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
 from schemas.control import Dataset
 from schemas.errors import RejectError
@@ -28,13 +28,14 @@ class StandardDataset:
     cycle: str
     rules_version: str
     row_schema: str
+    kind: Literal["state", "log"] = "state"
     rules: dict[str, tuple[str, ...]] = field(default_factory=dict)
     examples: tuple[dict[str, Any], ...] = ()
 
     def declare(self, dataset_id: str, event_schema: int, **changes: Any) -> Dataset:
         """This standard as the dataset of one provider; `changes` override what the folder says."""
         given = {"title": self.title, "title_en": self.title_en, "key": self.key, "cycle": self.cycle,
-                 "division_field": self.division_field, "row_schema": self.row_schema, "rules": self.rules,
+                 "division_field": self.division_field, "row_schema": self.row_schema, "rules": self.rules, "kind": self.kind,
                  "rules_version": self.rules_version}
         return Dataset(id=dataset_id, provider=dataset_id.split(".")[0], event_schema=event_schema, **given | changes)
 
@@ -56,5 +57,5 @@ def standard_dataset(name: str) -> StandardDataset:
     return StandardDataset(
         name=name, title=told["title"], title_en=told["title_en"], key=tuple(told["key"]),
         division_field=told["division_field"], cycle=told["cycle"], rules_version=told["rules_version"],
-        row_schema=(folder / "row.avsc").read_text(encoding="utf-8"),
+        row_schema=(folder / "row.avsc").read_text(encoding="utf-8"), kind=told.get("kind", "state"),
         rules={field: tuple(uses) for field, uses in told["rules"].items()}, examples=tuple(told["examples"]))

@@ -22,6 +22,7 @@ from schemas.connector_status import ConnectorStatus
 from schemas.contract import event_schema, output_schema
 from schemas.control import ConnectorInstance, Dataset, Department, LaneState, Node, Plan, SchemaText, Subscription
 from schemas.envelope import Event
+from schemas.lanes import clean_lane
 from trial.city.postgres import LocalPostgres
 from trial.kafka import LocalKafka
 from wire.admin import BUS_LANES, Provisioner
@@ -99,7 +100,7 @@ class Bus:
             bootstrap=kafka.bootstrap, prefix=prefix, kafka_user="admin", kafka_password=kafka.password("admin")
         )
         self.admin = admin
-        self.lanes = {"raw.health": partitions, "clean.health": partitions, "deliver.police": partitions}
+        self.lanes = dict.fromkeys(("raw.health", "clean.health", "clean-log.health", "deliver.police"), partitions)
         provisioner = Provisioner(admin)
         provisioner.ensure_lanes({**BUS_LANES, **self.lanes})
         provisioner.ensure_users({"connect": SecretStr("connect-word")})
@@ -160,7 +161,7 @@ class Bus:
         ):
             for record in read_all(self.admin, ["raw.health"], self._cleaned):
                 event = self.codec.decode(record.value or b"")
-                publisher.send("clean.health", record.key, record.value, partition=record.partition)
+                publisher.send(clean_lane(self.dataset), record.key, record.value, partition=record.partition)
                 if event.meta.op == "d":
                     publisher.send("clean.health", record.key, None, partition=record.partition)
                 ends[record.partition] = record.offset + 1

@@ -238,3 +238,25 @@ def test_a_second_process_with_the_same_instance_ends_the_first(bus: Bus, databa
     second.stop()
     assert len(ids(bus)) == 2000
     assert len(set(ids(bus))) == 2000
+
+
+def test_a_row_of_a_log_is_an_event_whether_new_or_changed_and_none_is_ever_deleted(
+    bus: Bus, database: Database, running: Running
+) -> None:
+    bus.dataset = bus.dataset.model_copy(update={"kind": "log"})
+    database.do(TABLE)
+    people(database, 0, 20)
+    instance = source(database, reconcile_seconds=0.2)
+    board = running.follow(bus.plan(instance), instance)
+    eventually(lambda: board.read().rows == 20)
+    bus.clean_up()
+    database.do("delete from people where id < 'p000010'")  # as a department does with last year's events
+    people(database, 20, 5)
+    eventually(lambda: board.read().rows == 25)
+    bus.clean_up()
+    database.do("update people set note = '改', updated_at = clock_timestamp() where id = 'p000015'")
+    bus.clean_up()
+    with pytest.raises(AssertionError):  # time enough for several reconciliations, had a log any
+        eventually(lambda: board.read().rows > 26, seconds=2)
+    running.stop()
+    assert sorted(event.meta.op for event in bus.raw()) == ["c"] * 6 + ["r"] * 20

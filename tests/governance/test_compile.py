@@ -9,7 +9,7 @@ from governance.city import read_city
 from governance.compile import Change, compile_change
 from governance.diff import diff
 from governance.problems import RefusedError
-from schemas.control import ConnectorInstance, Plan, Subscription
+from schemas.control import ConnectorInstance, LaneState, Plan, Subscription
 from schemas.lanes import MOST_STREAMS
 from wire.rights import BUREAU
 
@@ -205,3 +205,29 @@ def test_a_date_in_a_connector_s_config_is_the_same_the_next_time(city_folder: P
     assert stored.config == {"since": "2020-01-01", "at": ["07:30:00"]}
     again = compile_change(first, {stored.id: stored}, city, lanes_with_data=NO_DATA)
     assert diff(first, {stored.id: stored}, again) == []
+
+
+LOG = 'standard = "village"\nkind = "log"\n'
+
+
+def test_a_log_gets_a_clean_lane_of_its_own_that_workers_begin_at_0(city_folder: Path, first: Plan) -> None:
+    assert "clean-log.health" not in first.lanes
+    (city_folder / "datasets/health.visit.toml").write_text(LOG)
+    change = compiled(city_folder, first)
+    assert change.lanes["clean-log.health"] == LaneState(partitions=2, new=True)
+    assert [item.kind for item in change.objects["bus.datasets"]] == ["log"]  # type: ignore[attr-defined]
+
+
+def test_a_registered_dataset_keeps_its_kind(city_folder: Path, first: Plan) -> None:
+    edit(city_folder, "datasets/health.resident.toml", 'standard = "resident"', 'standard = "resident"\nkind = "log"')
+    told = refusals(city_folder, first)
+    assert "log" in told["datasets/health.resident"]
+
+
+def test_a_new_subscription_to_a_log_is_refused_where_the_log_s_own_lane_holds_data(city_folder: Path) -> None:
+    (city_folder / "datasets/health.visit.toml").write_text(LOG)
+    first = after(Plan(), compiled(city_folder, Plan()))
+    (city_folder / "subscriptions/tax.health.visit.toml").write_text('fields = ["name"]\npurpose = "p"\n')
+    assert compiled(city_folder, first, used=frozenset({"clean.health"}))
+    told = refusals(city_folder, first, used=frozenset({"clean-log.health"}))
+    assert "clean-log.health" in told["subscriptions/tax.health.visit"]

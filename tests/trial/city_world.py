@@ -244,28 +244,32 @@ def compiled() -> WorkingPlan:
 
 def handle(world: World, plan: WorkingPlan | None = None) -> None:
     """clean and route over everything, with the bus's own functions."""
-    plan = plan or compiled()
-    for stage, lanes in (("raw", ("raw.civil", "raw.health")), ("clean", ("clean.civil", "clean.health"))):
-        _stage(world, plan, stage, lanes)
+    run(world, PLAN, plan or compiled(), Memory())
 
 
-def _stage(world: World, plan: WorkingPlan, stage: Any, lanes: tuple[str, ...]) -> None:
-    memory = Memory()
-    for lane in lanes:
-        for partition in range(PLAN.lanes[lane].partitions):
+def run(world: World, plan: Plan, work: WorkingPlan, memory: Memory | None = None) -> None:
+    """The same under any plan."""
+    for stage in ("raw", "clean"):
+        _stage(world, plan, work, stage, memory if memory is not None else Memory())
+
+
+def _stage(world: World, plan: Plan, work: WorkingPlan, stage: Any, memory: Memory) -> None:
+    for lane in work.lanes(stage):
+        for partition in range(plan.lanes[lane].partitions):
             memory.restore(lane, partition, "")
             records = [(one.offset, one.timestamp, one.key, one.value) for one in world.read(lane) if one.partition == partition]
             for start in range(0, len(records), 50):
                 chunk = Chunk(stage, 1, [Part(lane, partition, records[start:start + 50])])
-                handled = (clean if stage == "raw" else route)(chunk, plan, memory, NOW + 60_000)
+                handled = (clean if stage == "raw" else route)(chunk, work, memory, NOW + 60_000)
                 assert not handled.waiting
                 memory.apply(handled.changes)
-                _write(world, handled)
+                _write(world, plan, handled)
 
 
-def _write(world: World, handled: Handled) -> None:
+def _write(world: World, plan: Plan, handled: Handled) -> None:
     for lane, value, key, partition, timestamp, headers in handled.outputs:
-        world.put(lane, None if partition < 0 else partition, timestamp, key, value, headers)
+        number = partition if partition >= 0 else partition_of(key or b"", plan.lanes[lane].partitions)
+        world.put(lane, number, timestamp, key, value, headers)
     book = TallyBook()
     book.merge(handled.tallies)
     world.tallies += list(book)

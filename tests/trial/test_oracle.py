@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from schemas.codec import bus_schema, decode_letter, encode_letter
+from schemas.control import Plan
 from schemas.envelope import Event
 from schemas.lanes import room_for
 from tests.trial.city_world import (
@@ -47,11 +48,17 @@ def world(right: World) -> World:
 
 def judged(world: World) -> Verdict:
     """The verdict on a whole world, tables included."""
-    verdict = judge(plan_as_json(PLAN), SECRET, world.read, letter_schema=LETTERS, tables=[POLICE])
-    verdict.books.compare(world.told(), verdict.problems, "second")
+    verdict = verdict_on(PLAN, world)
     verdict.tables[POLICE].compare(world.sink.values(), _same, verdict.problems)
     for stream, rows in world.tables.items():
         verdict.sources[stream].compare(stream, rows.items(), verdict.problems)
+    return verdict
+
+
+def verdict_on(plan: Plan, world: World) -> Verdict:
+    """The verdict on the lanes and the books of a world under any plan."""
+    verdict = judge(plan_as_json(plan), SECRET, world.read, letter_schema=LETTERS, tables=[POLICE])
+    verdict.books.compare(world.told(), verdict.problems, "second")
     return verdict
 
 

@@ -39,6 +39,8 @@ class Fate(NamedTuple):
     told: bytes = b""
     letter: Letter | None = None
     counted: bool = True
+    #: where it goes on, if it does
+    lane: str = ""
 
 
 def judged(plan: Plan, codec: Codec, lane: str, records: Iterable[Record],
@@ -105,6 +107,8 @@ class _Clerk:
             return "foreign_schema"
         if event["meta"]["stream"] not in self._streams:
             return "foreign_stream"
+        if dataset.log and event["meta"]["op"] in ("u", "d"):
+            return "log_op"
         return _key_problem(dataset, record.key or b"", event["meta"]["op"], event["row"], event["before"])
 
     def _step(self, partition: int, meta: Mapping[str, Any]) -> str:
@@ -165,7 +169,7 @@ class _Clerk:
         meta = event["meta"]
         stream = intern(meta["stream"]) if meta["stream"] in self._streams else ""
         return Fate(kind, dataset.id, meta["cause"], meta["op"], record.timestamp, _size(record), self._provider, stream,
-                    intern(dataset.division(row if row is not None else event["before"])))
+                    intern(dataset.division(row if row is not None else event["before"])), lane=intern(dataset.lane))
 
 
 def _key_problem(dataset: Dataset, key: bytes, op: str, row: Any, before: Any) -> str:

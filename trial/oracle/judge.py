@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from sys import intern
 from typing import Any, Literal
 
@@ -107,27 +108,29 @@ class _Case:
 
     def provider(self, provider: str) -> None:
         """Raw, clean and quarantine of one provider; what its subscribers must get is noted."""
-        lane = f"clean.{provider}"
         routers = {item.id: Router(self.plan, item, self._codec, self._secret)
                    for item in self.plan.datasets.values() if item.provider == provider and "route" in self.hops}
-        for record, fate, event in self._clean(lane, provider) if "clean" in self.hops else self._as_it_is(lane):
+        lanes = [lane for lane in (f"clean.{provider}", f"clean-log.{provider}") if lane in self.plan.lanes]
+        for record, fate, event in self._clean(lanes, provider) if "clean" in self.hops else self._as_they_are(lanes):
             if fate.dataset in routers:
                 self._route(routers[fate.dataset], record, fate, event)
         if "route" in self.hops:
             self._check_letters(provider, self._refused, "route")
             self._refused = {}
 
-    def _clean(self, lane: str, provider: str) -> Iterator[tuple[Record, Fate, Mapping[str, Any]]]:
-        """The events of a clean lane that belong there, after everything that raw leads to was compared."""
+    def _clean(self, lanes: Iterable[str], provider: str) -> Iterator[tuple[Record, Fate, Mapping[str, Any]]]:
+        """The events of the clean lanes that belong there, after everything that raw leads to was compared."""
         raw = f"raw.{provider}"
         fates = self._fates(raw)
         self._check_letters(provider, {(raw, *place, ""): fate.letter for place, fate in fates.items() if fate.letter}, "clean")
-        yield from CleanLane(lane, self.plan.lanes[lane], self._codec, fates, self.verdict.problems).events(self._lanes(lane))
+        for lane in lanes:
+            due = {place: fate for place, fate in fates.items() if fate.lane == lane}
+            yield from CleanLane(lane, self.plan.lanes[lane], self._codec, due, self.verdict.problems).events(self._lanes(lane))
 
-    def _as_it_is(self, lane: str) -> Iterator[tuple[Record, Fate, Mapping[str, Any]]]:
-        """The events of a clean lane, which somebody else compares with raw; each once."""
+    def _as_they_are(self, lanes: Iterable[str]) -> Iterator[tuple[Record, Fate, Mapping[str, Any]]]:
+        """The events of the clean lanes, which somebody else compares with raw; each once."""
         seen: set[tuple[str, int]] = set()
-        for record in self._lanes(lane):
+        for record in chain.from_iterable(map(self._lanes, lanes)):
             if record.value is not None:
                 try:
                     number, event = self._codec.read(record.value)
@@ -176,7 +179,7 @@ class _Case:
                 continue
             books.delivered(contract, fate, size)
             mark = fingerprint(record.timestamp, gift.key, gift.value)
-            stream = f"clean.{router.provider}/{record.partition}"
+            stream = f"{router.lane}/{record.partition}"
             self._inboxes[contract.subscriber].expect(gift.token, stream, record.offset, mark)
             if contract.id in self.verdict.tables:
                 self.verdict.tables[contract.id].apply(gift.key, gift.row)

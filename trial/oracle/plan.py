@@ -19,6 +19,12 @@ class Dataset(NamedTuple):
     rules: Mapping[str, tuple[str, ...]]
     rules_version: str = "1"
     division_field: str = ""
+    log: bool = False
+
+    @property
+    def lane(self) -> str:
+        """Where its records go on when they are clean."""
+        return f"{'clean-log' if self.log else 'clean'}.{self.provider}"
 
     def division(self, row: Mapping[str, Any] | None) -> str:
         """Where a row is counted: six digits, or nothing."""
@@ -60,7 +66,7 @@ class Plan:
 def _dataset(item: Mapping[str, Any]) -> Dataset:
     rules = {field: tuple(names) for field, names in item["rules"].items()}
     return Dataset(item["id"], item["provider"], tuple(item["key"]), item["event_schema"], rules,
-                   item["rules_version"], item["division_field"])
+                   item["rules_version"], item["division_field"], item["kind"] == "log")
 
 
 def _subscription(item: Mapping[str, Any]) -> Subscription:

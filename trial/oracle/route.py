@@ -38,19 +38,19 @@ class Router:
         self._contracts = [(item, _key_is_masked(item, dataset)) for item in plan.of_dataset(dataset.id)]
         self._rows: dict[bytes, Row] = {}
         self._scope_fields = {condition["field"] for item, _ in self._contracts for condition in item.scope}
-        self.provider = dataset.provider
+        self.lane = dataset.lane
         self.contracts = tuple(item for item, _ in self._contracts)
 
     def deliveries(self, event: Mapping[str, Any], key: bytes, partition: int, offset: int) -> Iterator[Delivery]:
         """What the subscribers get of the cleaned event at this place; also moves what is remembered."""
         op, after = event["meta"]["op"], event["row"]
-        # What was let through counts; the event's own word for it only where nothing was.
-        before = self._rows.get(key) or event["before"]
-        if after is None:
+        # What was let through counts; the event's own word for it only where nothing was. An event of a log has no before.
+        before = None if self._dataset.log else self._rows.get(key) or event["before"]
+        if after is None or self._dataset.log:
             self._rows.pop(key, None)
         else:
             self._rows[key] = {name: after[name] and intern(after[name]) for name in self._scope_fields}
-        stamp = {"stream": intern(f"clean.{self._dataset.provider}/{partition}"), "epoch": 0, "seq": offset}
+        stamp = {"stream": intern(f"{self._dataset.lane}/{partition}"), "epoch": 0, "seq": offset}
         for contract, masked in self._contracts:
             given = _op(contract, op, before, after)
             if given:

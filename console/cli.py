@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from console.commands import processes
 from console.commands.applying import apply_city
 from console.commands.catalogue import dataset_app, subscription_app
+from console.commands.lanes import lane_app
 from console.commands.ledger import ledger_app
 from console.commands.quarantine import quarantine_app
 from console.commands.tail import tail
@@ -45,6 +46,7 @@ for command in (processes.up, processes.down, processes.status, demo, processes.
 app.command("apply")(apply_city)
 app.add_typer(dataset_app, name="dataset")
 app.add_typer(subscription_app, name="subscription")
+app.add_typer(lane_app, name="lane")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(ledger_app, name="ledger")
 

@@ -126,7 +126,8 @@ class _Step:
             if len(streams) > MOST_STREAMS:
                 self.refuse(f"departments/{name}", f"有 {len(streams)} 个写入流，一个提供方最多 {MOST_STREAMS} 个，请分到多个提供方",
                             f"has {len(streams)} streams, a provider may have {MOST_STREAMS}: spread them over several")
-            declared[name] = Department(id=name, title=file.title, title_en=file.title_en, roles=file.roles, streams=streams)
+            declared[name] = Department(id=name, title=file.title, title_en=file.title_en, roles=file.roles, streams=streams,
+                                        stop_line=file.stop_line)
             self._check_partitions(name, file)
         return self.changed(declared, self.current.departments)
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from schemas.control import Condition, ConnectorInstance, Mask, Node, Segment
+from schemas.control import Condition, ConnectorInstance, Mask, Node, Segment, StopLine
 
 __all__ = ["City", "CityFile", "ConnectorFile", "DatasetFile", "DeclaredDataset", "DepartmentFile", "SubscriptionFile"]
 
@@ -48,6 +48,7 @@ class DepartmentFile(_File):
     streams: tuple[Stream, ...] = ()
     partitions: int = Field(default=1, ge=1, le=64)
     inbox_partitions: int = Field(default=1, ge=1, le=64)
+    stop_line: StopLine | None = None
 
 
 class DatasetFile(_File):

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from schemas.control import LaneState
 from schemas.errors import HaltError
 from schemas.status import SILENT_AFTER, WorkerStatus
 from schemas.text import Text
@@ -79,7 +78,7 @@ def settle(settings: KafkaSettings, secrets_folder: Path) -> list[str]:
         if not ours:
             return fresh
         with ControlWriter(settings) as writer:
-            lanes = {lane: LaneState(partitions=state.partitions, new=state.new and lane not in ready)
+            lanes = {lane: state.model_copy(update={"new": state.new and lane not in ready})
                      for lane, state in writer.plan.lanes.items()}
             writer.write(lanes=lanes)
     return [lane for lane in fresh if lane not in ready]

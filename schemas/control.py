@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 __all__ = ["Condition", "ConnectorInstance", "ControlObject", "Dataset", "Department", "LaneState", "Mask", "Node",
-           "Plan", "PlanRecord", "SchemaText", "Subscription"]
+           "Plan", "PlanRecord", "SchemaText", "StopLine", "Subscription"]
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)*$")]
 Segment = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
@@ -33,6 +33,21 @@ class ControlObject(_Frozen):
         return self.model_dump_json().encode()
 
 
+class StopLine(_Frozen):
+    """When a provider's raw lane is held: so many `letters`, or this `ratio` of at least so many records, within the window."""
+
+    window_seconds: int = Field(default=60, ge=1, le=3600)
+    letters: int = Field(default=0, ge=0)
+    ratio: float = Field(default=0, ge=0, le=1)
+    at_least: int = Field(default=100, ge=1)
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "StopLine":
+        if not self.letters and not self.ratio:
+            raise ValueError("give `letters`, `ratio` or both")
+        return self
+
+
 class Department(ControlObject):
     """A party on the bus. `streams` numbers each of its writers; a number is never used again (I-9)."""
 
@@ -41,6 +56,7 @@ class Department(ControlObject):
     title_en: str = ""
     roles: tuple[Literal["provider", "subscriber"], ...]
     streams: dict[str, int] = Field(default_factory=dict)
+    stop_line: StopLine | None = None
 
 
 class Node(ControlObject):
@@ -113,10 +129,19 @@ class Subscription(ControlObject):
 
 
 class LaneState(_Frozen):
-    """One lane as the plan knows it. `new`: no worker has committed a position there yet, so reading starts at 0."""
+    """One lane as the plan knows it. `new`: no worker has committed a position there yet, so reading starts at 0.
+
+    `held` and `released` are the versions that last said so: what is held waits, whoever reads it, until it is released.
+    """
 
     partitions: int = 1
     new: bool = True
+    held: int = 0
+    released: int = 0
+
+    def is_held(self, by_worker: int = 0) -> bool:
+        """Whether the lane waits: by the plan's word, or by that of a worker that held it under version `by_worker`."""
+        return self.held > self.released or (by_worker > 0 and by_worker >= self.released)
 
 
 class PlanRecord(ControlObject):

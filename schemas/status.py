@@ -53,6 +53,8 @@ class WorkerStatus(_Frozen):
     transaction_ms: float
     last_commit: int
     rss: int
+    #: Lanes that this worker holds at their provider's stop-line, until they are released.
+    held: tuple[str, ...] = ()
 
     def to_json(self) -> bytes:
         """The value on `bus.workers`."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias
 
 from schemas.tally import TallyBook
+from streams.stopline import Window
 
 __all__ = ["Chunk", "Handled", "Headers", "Holders", "Mark", "Output", "Part", "PartitionChange", "PartitionId",
            "Record"]
@@ -44,12 +45,17 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class PartitionChange:
-    """What handling moved in one partition. `rows` names who holds a record from now on; None: the record is gone."""
+    """What handling moved in one partition. `rows` names who holds a record from now on; None: the record is gone.
+
+    `held`: the plan version under which the partition was held, 0 if it is not, None if nothing is said of it.
+    """
 
     next_offset: int
     plan_version: int
     marks: Mapping[int, Mark] = field(default_factory=dict)
     rows: Mapping[bytes, Holders | None] = field(default_factory=dict)
+    held: int | None = None
+    window: Window | None = None
 
 
 @dataclass(slots=True)

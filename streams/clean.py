@@ -21,6 +21,7 @@ from streams.counting import FateCounts
 from streams.letters import about, brief, letter_output
 from streams.memory import Memory
 from streams.plan import Source, WorkingPlan, check_version
+from streams.stopline import Window
 
 __all__ = ["LARGEST_STEP", "clean"]
 
@@ -83,17 +84,27 @@ class _Cleaning:
         self.provider = Names.provider_of(part.lane)
         self.room = room_for(Names.clean(self.provider))
         self.stream = stream_prefix(f"{part.lane}/{part.partition}", 0)
-        self.known = memory.of(part.lane, part.partition).marks
+        mine = memory.of(part.lane, part.partition)
+        self.known = mine.marks
         self.marks = dict(self.known)
         self.counts = FateCounts(self.provider)
+        self.letters = 0
+        self.stopped = plan.holds(part.lane, memory.held(part.lane))
+        self.held = None if not mine.held else mine.held if self.stopped else 0
+        line = plan.stop_lines.get(self.provider)
+        known = mine.window if mine.window is not None and mine.window.line == line and self.held is None else None
+        self.window = known.copy() if known else Window(line) if line else None
 
     def run(self) -> None:
-        """Handle the records in order, up to the first whose schema id must be waited for."""
+        """Handle the records in order, up to the first whose schema id must be waited for, or up to the stop-line."""
+        if self.stopped:
+            self.handled.waiting[self.part.lane, self.part.partition] = self.part.records[0][0]
+            return
         sources, streams = self.plan.sources, self.plan.streams.get(self.provider, {})
         provider, marks = self.provider, self.marks
-        next_offset = -1
+        next_offset, window, letters = -1, self.window, 0
         for record in self.part.records:
-            offset, _, key, value = record
+            offset, arrived, key, value = record
             if value is not None:
                 source = sources.get(value[:5])
                 if source is None:
@@ -114,6 +125,12 @@ class _Cleaning:
                         else:
                             self.judge(record, source, event)
             next_offset = offset + 1
+            if window is not None and is_value(key, value):
+                crossed, letters = window.crossed(arrived, self.letters > letters), self.letters
+                if crossed:
+                    self.held, self.window = self.plan.version, None
+                    self.handled.waiting[self.part.lane, self.part.partition] = next_offset
+                    break
         if next_offset >= 0:
             self.keep(next_offset)
 
@@ -121,7 +138,7 @@ class _Cleaning:
         """Note what moved, and count."""
         moved = {number: mark for number, mark in self.marks.items() if self.known.get(number) != mark}
         self.handled.changes[self.part.lane, self.part.partition] = PartitionChange(
-            next_offset, self.plan.version, moved)
+            next_offset, self.plan.version, moved, held=self.held, window=self.window)
         self.counts.write(self.handled.tallies, self.now_ms)
 
     def waits(self, record: Record, value: bytes) -> bool:
@@ -194,6 +211,7 @@ class _Cleaning:
     def send(self, record: Record, dataset: str, findings: tuple[Finding, ...], stream: str, epoch: int, seq: int,
              rules_version: str) -> None:
         """Put the letter among the outputs."""
+        self.letters += 1
         offset, arrived, key, value = record
         self.handled.outputs.append(letter_output(Letter(
             self.part.lane, self.part.partition, offset, arrived, self.now_ms, dataset, "", stream, epoch, seq,

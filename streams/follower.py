@@ -33,12 +33,17 @@ def view_of(plan: Plan, secret: bytes, before: WorkingPlan | None = None) -> Vie
         return Recollection(work) if lane in scoped else None
 
     new = frozenset(lane for lane in lanes if plan.lanes[lane].new)
-    return View(plan.version, lanes, new, work, recollection, _without)
+    return View(plan.version, lanes, new, work, recollection, _without, _holds)
 
 
 def _without(work: Any, unknown: frozenset[int | str]) -> WorkingPlan:
     plan: WorkingPlan = work
     return plan.giving_up(unknown)
+
+
+def _holds(work: Any, lane: str, version: int) -> bool:
+    plan: WorkingPlan = work
+    return plan.holds(lane, version)
 
 
 class Follower(threading.Thread):

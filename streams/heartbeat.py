@@ -52,7 +52,7 @@ class Heartbeat:
             state=self.state, plan_version=work.plan_version, started=self._epoch * 1000, updated=now,
             stages=self._stages(), lanes=self._lanes(now), not_begun=self._engine.not_begun, commits=work.commits,
             aborts=work.aborts, transaction_ms=round(work.commit_seconds * 1000, 1),
-            last_commit=int(work.committed_at * 1000), rss=self._process.memory_info().rss)
+            last_commit=int(work.committed_at * 1000), rss=self._process.memory_info().rss, held=work.held)
 
     def _stages(self) -> dict[str, StageCount]:
         at, before = self._last

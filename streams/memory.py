@@ -13,6 +13,7 @@ from schemas.errors import HaltError
 from schemas.text import Text
 from streams.chunk import Holders, Mark, PartitionChange, PartitionId
 from streams.metadata import pack, unpack
+from streams.stopline import Window
 
 __all__ = ["DEFAULT_LIMIT", "Memory", "PartitionMemory", "dataset_of", "row_cost"]
 
@@ -49,10 +50,12 @@ class PartitionMemory:
     plan_version: int = 0
     marks: dict[int, Mark] = field(default_factory=dict)
     rows: dict[bytes, Holders] = field(default_factory=dict)
+    held: int = 0
+    window: Window | None = None
 
     def metadata(self) -> str:
         """The offset metadata to commit; a HaltError naming the lane when it cannot fit."""
-        return pack(self.lane, self.plan_version, self.marks)
+        return pack(self.lane, self.plan_version, self.marks, self.held)
 
 
 class Memory:
@@ -62,6 +65,8 @@ class Memory:
         self.limit = limit
         self.bytes = 0
         self._partitions: dict[PartitionId, PartitionMemory] = {}
+        #: the partitions that are held, and under which plan version; few, so that whoever asks of a lane looks at few
+        self._held: dict[PartitionId, int] = {}
 
     def of(self, lane: str, partition: int) -> PartitionMemory:
         """The memory of an owned partition; a HaltError when it was never restored."""
@@ -78,15 +83,17 @@ class Memory:
     def restore(self, lane: str, partition: int, metadata: str, rows: Mapping[bytes, Holders] | None = None) -> None:
         """Begin (again) with what was committed: its offset metadata, and who held which record at that offset."""
         self.forget(lane, partition)
-        plan_version, marks = unpack(lane, metadata)
+        plan_version, marks, held = unpack(lane, metadata)
         memory = PartitionMemory(lane, partition, plan_version, marks, dict(rows or {}))
         self._partitions[lane, partition] = memory
+        self._hold(memory, held)
         self.bytes += sum(map(row_cost, memory.rows))
         if self.bytes > self.limit:
             raise _no_room(self.bytes, self.limit, *self._largest())
 
     def forget(self, lane: str, partition: int) -> None:
         """The partition is no longer ours, or is about to be restored."""
+        self._held.pop((lane, partition), None)
         gone = self._partitions.pop((lane, partition), None)
         if gone is not None:
             self.bytes -= sum(map(row_cost, gone.rows))
@@ -106,6 +113,13 @@ class Memory:
                         self.bytes += row_cost(key)
                     rows[key] = holders
             memory.plan_version = max(memory.plan_version, change.plan_version)
+            memory.window = change.window
+            if change.held is not None:
+                self._hold(memory, change.held)
+
+    def held(self, lane: str) -> int:
+        """The plan version under which a partition of this lane was held last; 0 if none is. Any thread may ask."""
+        return max((version for (of, _), version in tuple(self._held.items()) if of == lane), default=0) if self._held else 0
 
     def check_room(self, changes: Mapping[PartitionId, PartitionChange]) -> None:
         """A HaltError naming the largest dataset when applying these changes would pass the limit."""
@@ -128,6 +142,13 @@ class Memory:
         wanted = self.bytes + sizes.total()
         if wanted > self.limit:
             raise _no_room(wanted, self.limit, *self._largest(sizes))
+
+    def _hold(self, memory: PartitionMemory, version: int) -> None:
+        memory.held = version
+        if version:
+            self._held[memory.lane, memory.partition] = version
+        else:
+            self._held.pop((memory.lane, memory.partition), None)
 
     def _growth(self, memory: PartitionMemory, rows: Mapping[bytes, Holders | None]) -> int:
         known = memory.rows

@@ -18,13 +18,17 @@ __all__ = ["LARGEST", "pack", "unpack"]
 #: Characters of metadata a partition may commit.
 LARGEST: Final = 4000
 
-_VERSION: Final = 1
+#: Without and with the plan version under which the partition was held.
+_FREE: Final = 1
+_HELD: Final = 2
 _BYTES: Final = LARGEST // 4 * 3
 
 
-def pack(lane: str, plan_version: int, marks: Mapping[int, Mark]) -> str:
+def pack(lane: str, plan_version: int, marks: Mapping[int, Mark], held: int = 0) -> str:
     """The metadata of one partition; a HaltError naming the lane when it is too long."""
-    data = bytearray([_VERSION])
+    data = bytearray([_HELD if held else _FREE])
+    if held:
+        _write(data, held)
     _write(data, plan_version)
     last = 0
     for number in sorted(marks):
@@ -41,23 +45,24 @@ def pack(lane: str, plan_version: int, marks: Mapping[int, Mark]) -> str:
     return base64.b64encode(data).decode()
 
 
-def unpack(lane: str, text: str) -> tuple[int, dict[int, Mark]]:
-    """Plan version and marks; empty metadata is a fresh partition, metadata of another kind a HaltError."""
+def unpack(lane: str, text: str) -> tuple[int, dict[int, Mark], int]:
+    """Plan version, marks, held; empty metadata is a fresh partition, metadata of another kind a HaltError."""
     if not text:
-        return 0, {}
+        return 0, {}, 0
     try:
         data = base64.b64decode(text, validate=True)
-        if data[0] != _VERSION:
+        if data[0] not in (_FREE, _HELD):
             raise ValueError
-        return _read_all(data)
+        held, at = _read(data, 1) if data[0] == _HELD else (0, 1)
+        return *_read_all(data, at), held
     except (ValueError, IndexError, binascii.Error) as error:
         raise HaltError(
             Text(f"看不懂 {lane} 的偏移元数据", f"the offset metadata of {lane} cannot be read"),
             advice=Text("用写下它的版本或更新的版本启动", "start the version that wrote it, or a newer one")) from error
 
 
-def _read_all(data: bytes) -> tuple[int, dict[int, Mark]]:
-    plan_version, at = _read(data, 1)
+def _read_all(data: bytes, at: int) -> tuple[int, dict[int, Mark]]:
+    plan_version, at = _read(data, at)
     marks: dict[int, Mark] = {}
     number = 0
     while at < len(data):

@@ -5,12 +5,12 @@ transport what to subscribe to.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from schemas.codec.frame import prefix
 from schemas.codec.scanner import EventScanner, Pieces, Scanned
-from schemas.control import Dataset, Node, Plan, Subscription
+from schemas.control import Dataset, LaneState, Node, Plan, StopLine, Subscription
 from schemas.envelope import marker_key
 from schemas.errors import RetryError
 from schemas.keys import Key
@@ -72,6 +72,14 @@ class WorkingPlan:
     #: the highest id a schema may be given before this worker hears of it
     farthest: int
     all_lanes: tuple[str, ...]
+    #: by lane, and by provider
+    states: Mapping[str, LaneState] = field(default_factory=dict)
+    stop_lines: Mapping[str, StopLine] = field(default_factory=dict)
+
+    def holds(self, lane: str, by_worker: int) -> bool:
+        """Whether a lane waits for a person, by the plan or by what a worker noted under version `by_worker`."""
+        state = self.states.get(lane)
+        return state is not None and state.is_held(by_worker)
 
     def giving_up(self, unknown: Iterable[int | str]) -> "WorkingPlan":
         """The same plan, no longer waiting for these schema ids, or for any on these lanes."""
@@ -119,7 +127,9 @@ def working_plan(plan: Plan, secret: bytes, given_up: Iterable[int | str] = (),
         streams={name: department.streams for name, department in plan.departments.items()},
         given_up=frozenset(given_up),
         farthest=max(plan.schemas, default=0) + _AHEAD,
-        all_lanes=tuple(plan.lanes))
+        all_lanes=tuple(plan.lanes),
+        states=plan.lanes,
+        stop_lines={name: department.stop_line for name, department in plan.departments.items() if department.stop_line})
 
 
 def _source(plan: Plan, parts: _Parts, secret: bytes) -> Source:

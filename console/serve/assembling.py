@@ -66,7 +66,8 @@ def assemble(now: float, refresh: float, kafka: Seen[KafkaView], ledger: Seen[Le
     plan = bus.plan
     titles = _Titles(plan)
     workers = _workers(bus.workers, now)
-    lanes = tuple(sorted((_lane(each, titles) for each in bus.lanes), key=_by_lateness))
+    held = _held(plan, bus.workers)
+    lanes = tuple(sorted((_lane(each, titles, held.get(each.lane, "")) for each in bus.lanes), key=_by_lateness))
     home = plan.home
     origins = (kafka.origin(now), ledger.origin(now), quarantine.origin(now))
     whole = shown.Snapshot(
@@ -130,9 +131,15 @@ def _throughput(workers: Iterable[shown.Worker]) -> dict[str, float]:
     return sums
 
 
-def _lane(each: Behind, titles: _Titles) -> shown.Lane:
+def _held(plan: Plan, told: Iterable[WorkerStatus]) -> dict[str, Literal["", "line", "hand"]]:
+    """The lanes that wait for a person. A worker that fell silent may have held one: who has it now will say so too."""
+    found: dict[str, Literal["", "line", "hand"]] = {lane: "line" for each in told for lane in each.held}
+    return found | {lane: "hand" for lane, state in plan.lanes.items() if state.held > state.released}
+
+
+def _lane(each: Behind, titles: _Titles, held: Literal["", "line", "hand"]) -> shown.Lane:
     return shown.Lane(lane=each.lane, title=titles.lane(each.lane), partitions=each.partitions, records=each.records,
-                      seconds=each.seconds, basis=each.basis, at_least=each.at_least)
+                      seconds=each.seconds, basis=each.basis, at_least=each.at_least, held=held)
 
 
 def _by_lateness(lane: shown.Lane) -> tuple[float, int, str]:

@@ -17,8 +17,8 @@ _ORIGINS = {"kafka": Text("Kafka", "Kafka"), "ledger": Text("账本", "the ledge
 
 def attention(snapshot: Snapshot) -> tuple[Attention, ...]:
     """All of it; empty when there is nothing to do."""
-    found = [*_origins(snapshot), *_books(snapshot), *_workers(snapshot), *_connectors(snapshot), *_lanes(snapshot),
-             *_silent(snapshot)]  # fmt: skip
+    found = [*_origins(snapshot), *_books(snapshot), *_workers(snapshot), *_connectors(snapshot), *_held(snapshot),
+             *_lanes(snapshot), *_silent(snapshot)]  # fmt: skip
     return tuple(sorted(found, key=lambda each: each.level != "bad"))
 
 
@@ -81,8 +81,22 @@ def _connectors(snapshot: Snapshot) -> Iterator[Attention]:
                        Text("启动 shutong connect，并查看其日志", "start shutong connect, and read its log"))
 
 
+def _held(snapshot: Snapshot) -> Iterator[Attention]:
+    for lane in snapshot.lanes:
+        if lane.held == "line":
+            yield _bad("stop_line",
+                       Text(f"{lane.lane} 到了停线，已停住，{lane.records} 条在等待",
+                            f"{lane.lane} has reached its stop-line and is held; {lane.records} records wait"),
+                       Text(f"看 shutong quarantine list，与提供方改正后执行 shutong lane release {lane.lane}",
+                            f"see shutong quarantine list, mend it with the provider, then shutong lane release {lane.lane}"))
+        elif lane.held:
+            yield _warn("lane_held",
+                        Text(f"{lane.lane} 被人停住，{lane.records} 条在等待", f"{lane.lane} is held by hand; {lane.records} records wait"),
+                        Text(f"需要继续时执行 shutong lane release {lane.lane}", f"when it may go on: shutong lane release {lane.lane}"))
+
+
 def _lanes(snapshot: Snapshot) -> Iterator[Attention]:
-    late = [lane for lane in snapshot.lanes if lane.records and lane.seconds >= BEHIND_SECONDS]
+    late = [lane for lane in snapshot.lanes if lane.records and lane.seconds >= BEHIND_SECONDS and not lane.held]
     if late:
         worst = late[0]
         yield _warn("lane_behind",

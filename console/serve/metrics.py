@@ -52,6 +52,8 @@ METRICS: tuple[Measure, ...] = (
             lambda s: (((each.lane,), each.records) for each in s.lanes)),
     Measure("shutong_lag_seconds", "gauge", ("lane",), "how long the oldest of them has waited",
             lambda s: (((each.lane,), each.seconds) for each in s.lanes)),
+    Measure("shutong_lane_held", "gauge", ("lane",), "1 while a lane waits for a person: at its stop-line, or held by hand",
+            lambda s: (((each.lane,), float(bool(each.held))) for each in s.lanes)),
     Measure("shutong_worker_up", "gauge", ("worker",), "1 while the worker speaks",
             lambda s: (((each.worker,), float(each.state != "silent")) for each in s.workers)),
     Measure("shutong_worker_plan_version", "gauge", ("worker",), "plan version the worker obeys",

@@ -78,6 +78,8 @@ class Lane(_Frozen):
     seconds: float
     basis: Literal["workers", "offsets"]
     at_least: bool
+    #: by whom it is held, if it is: `line` the provider's stop-line, `hand` a person
+    held: Literal["", "line", "hand"] = ""
 
 
 class Count(_Frozen):

@@ -65,6 +65,8 @@ WORDS: dict[str, Text] = {
     "basis": Text("依据", "known by"),
     "basis_workers": Text("工作进程", "workers"),
     "basis_offsets": Text("位置差", "offsets"),
+    "held_line": Text("停线", "stop-line"),
+    "held_hand": Text("停住", "held"),
     "at_least": Text("至少", "at least"),
     "no_lanes": Text("方案里还没有通道", "the plan has no lanes yet"),
     "total": Text("合计", "total"),

@@ -110,6 +110,11 @@ class Reading:
         self._held[partition] = (offset, view)
         return True
 
+    @property
+    def held(self) -> tuple[PartitionId, ...]:
+        """The partitions that are stopped."""
+        return tuple(self._held)
+
     def release(self, view: object) -> bool:
         """Let partitions run again that were held under another view; whether there were any."""
         free = [(partition, offset) for partition, (offset, held_under) in self._held.items() if held_under is not view]

@@ -263,7 +263,7 @@ class Reader(threading.Thread):
             if place in self._reading.running:
                 self.ends.reached(place, self._reading.running[place], end)
         self._ends_seen.clear()
-        self.ends.note(self._consumer, self._names, self._reading.running)
+        self.ends.note(self._consumer, self._names, self._reading.running, self._reading.held)
 
     def _on_error(self, error: KafkaError) -> None:
         if error.fatal():

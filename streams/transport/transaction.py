@@ -106,6 +106,11 @@ class Transaction:
         oldest = self._oldest
         return version if oldest is None else min(version, oldest)
 
+    @property
+    def held(self) -> tuple[str, ...]:
+        """The lanes that are held at a stop-line here and were not released since. Any thread may ask."""
+        return tuple(lane for lane in self.view.lanes if (by := self.memory.held(lane)) and self.view.holds(lane, by))
+
     def open(self, opening: Opening) -> None:
         """A partition begins: position and memory of the same committed moment."""
         lane, partition = opening.partition
@@ -130,6 +135,10 @@ class Transaction:
             self._broken = str(aborted)
             return 0
         self._keep(handled, delivery.group)
+        for (lane, number), change in handled.changes.items():
+            if change.held:
+                logger.warning("%s/%d has reached its provider's stop-line at offset %d and waits; see its letters, then "
+                               "shutong lane release %s", lane, number, change.next_offset, lane)
         records = sum(len(part.records) for part in chunk.parts)
         self.sizes[chunk.kind].measured(records, time.perf_counter() - began)
         for partition, offset in handled.waiting.items():

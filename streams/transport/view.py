@@ -45,6 +45,12 @@ class View:
     recollection: Callable[[str], Recollection | None] = field(default=lambda lane: None)
     #: The work once these schema ids, or any on these lanes, are no longer waited for.
     without: Callable[[Any, frozenset[int | str]], Any] = field(default=lambda work, unknown: work)
+    #: Whether the work holds a lane that a worker held under a version.
+    held: Callable[[Any, str, int], bool] = field(default=lambda work, lane, version: False)
+
+    def holds(self, lane: str, by_worker: int) -> bool:
+        """Whether what a worker held under that version still waits for a person."""
+        return self.held(self.work, lane, by_worker)
 
     def giving_up(self, unknown: frozenset[int | str]) -> "View":
         """The same version, no longer waiting for these schema ids, or for any on these lanes."""

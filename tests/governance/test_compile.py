@@ -9,7 +9,7 @@ from governance.city import read_city
 from governance.compile import Change, compile_change
 from governance.diff import diff
 from governance.problems import RefusedError
-from schemas.control import ConnectorInstance, LaneState, Plan, Subscription
+from schemas.control import ConnectorInstance, Department, LaneState, Plan, Subscription
 from schemas.lanes import MOST_STREAMS
 from wire.rights import BUREAU
 
@@ -231,3 +231,14 @@ def test_a_new_subscription_to_a_log_is_refused_where_the_log_s_own_lane_holds_d
     assert compiled(city_folder, first, used=frozenset({"clean.health"}))
     told = refusals(city_folder, first, used=frozenset({"clean-log.health"}))
     assert "clean-log.health" in told["subscriptions/tax.health.visit"]
+
+
+def test_a_stop_line_is_the_department_s_and_held_lanes_stay_held_over_an_apply(city_folder: Path, first: Plan) -> None:
+    edit(city_folder, "departments/health.toml", "partitions = 2", "partitions = 2\nstop_line = { letters = 50 }")
+    held = replace(first, lanes={**first.lanes, "raw.health": first.lanes["raw.health"].model_copy(update={"held": 3})})
+    change = compiled(city_folder, held)
+    assert change.lanes["raw.health"].held == 3
+    (item,) = change.objects["bus.departments"]
+    assert isinstance(item, Department)
+    assert item.stop_line is not None
+    assert (item.stop_line.letters, item.stop_line.window_seconds) == (50, 60)

@@ -193,7 +193,7 @@ function showTables(now) {
   rows("lanes", now.lanes, "no_lanes", (lane) => [
     two(say(lane.title), lane.lane), number(lane.records, lane.seconds >= 30 ? "warn" : ""),
     cell(lane.records ? (lane.at_least ? `${words.at_least} ` : "") + span(lane.seconds) : "0", `n ${lane.records ? lane.seconds >= 30 ? "warn" : "" : "zero"}`),
-    cell(words[`basis_${lane.basis}`], "zero")]);
+    lane.held ? cell(words[`held_${lane.held}`], "warn") : cell(words[`basis_${lane.basis}`], "zero")]);
   fill("lanes-note", `${words.total} ${whole.format(now.lanes_total)} ${words.records}`);
   const heard = now.workers.map((worker) => ({ ...worker, heard: Math.max(0, Math.round((now.at - worker.updated) / 1000)) }));
   rows("workers", heard, "no_workers", (worker) => [

@@ -12,6 +12,7 @@ from console.serve.silence import ALLOWED, silent_datasets
 from console.serve.snapshot import Snapshot
 from console.serve.watching import Trouble
 from ledger.client import DutyState, SubscriptionBook
+from schemas.control import LaneState
 from schemas.text import Text
 from tests.console.serve.conftest import (
     DATASET,
@@ -130,6 +131,19 @@ def test_a_recorder_that_waits_is_told_while_the_exchange_goes_on() -> None:
     state = ledger_view().recorder
     assert state is not None
     assert codes(shown(recorder=state.model_copy(update={"recorder": DutyState(state="waiting")}))) == ["recorder_waits"]
+
+
+def test_a_lane_that_is_held_is_grave_at_its_stop_line_and_told_by_hand() -> None:
+    raw = Behind("raw.health", 1, 40, 90.0, "workers")
+    at_line = worker(1).model_copy(update={"held": ("raw.health",)})
+    for held, state, code, level in ((at_line, LaneState(), "stop_line", "bad"),
+                                     (worker(1), LaneState(held=3, released=2), "lane_held", "warn")):
+        view = replace(kafka_view(), plan=replace(PLAN, lanes={"raw.health": state}), workers=(held,), connectors=(), instances=(),
+                       lanes=(raw,))
+        (told,) = shown(view).attention
+        assert (told.code, told.level) == (code, level)
+        assert "40" in told.problem.en
+        assert "shutong lane release raw.health" in told.advice.en
 
 
 def test_late_lanes_come_first_and_the_others_stay_where_they_are() -> None:

@@ -12,6 +12,7 @@ from schemas.control import Dataset
 from schemas.errors import RejectError
 from schemas.reasons import BUS_REASONS, Reason
 from schemas.rules.blanks import blanks
+from schemas.rules.code import code
 from schemas.rules.date import date
 from schemas.rules.division_code import division_code
 from schemas.rules.full_width import full_width
@@ -27,7 +28,7 @@ from schemas.text import Text
 __all__ = ["REASONS", "RULES", "Use", "UseError", "check_rules", "every_example", "unfit_rules", "use_of"]
 
 RULES: dict[str, Rule] = {rule.name: rule for rule in (
-    required, full_width, blanks, length, one_of, date, phone, division_code, resident_id)}
+    required, full_width, blanks, length, one_of, code, date, phone, division_code, resident_id)}
 
 #: Every reason code there is, the bus's own and the rules', in words.
 REASONS: dict[str, Reason] = BUS_REASONS | {code: reason for rule in RULES.values() for code, reason in rule.reasons.items()}

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from trial.oracle.codes import meaning
 from trial.oracle.plan import Dataset
 
 __all__ = ["Finding", "RowRules"]
@@ -123,6 +124,21 @@ def _one_of(value: str, options: Mapping[str, str], arrived: int) -> _Said:
     return _Said(value) if value in options["values"].split("|") else _Said(value, "not_listed", "reject")
 
 
+def _code(value: str, options: Mapping[str, str], arrived: int) -> _Said:
+    found = meaning(options["list"], value)
+    match found.kind:
+        case "current":
+            return _Said(value)
+        case "retired":
+            return _Said(value, "code_retired", "suspect")
+        case "word":
+            return _Said(found.code, "code_form", "fix")
+        case "absent":
+            return _Said(value, "code_unlisted", "suspect")
+        case _:
+            return _Said(value, "code_unknown", "reject")
+
+
 def _resident_id(value: str, options: Mapping[str, str], arrived: int) -> _Said:
     """GB 11643: 17 digits and a check character; the division may be a retired one."""
     canonical = "".join(_half(value).split()).upper()
@@ -189,5 +205,5 @@ def _half(text: str) -> str:
 
 _RULES: dict[str, _Rule] = {
     "required": _required, "full_width": _full_width, "blanks": _blanks, "length": _length, "one_of": _one_of,
-    "resident_id": _resident_id, "phone": _phone, "date": _date, "division_code": _division_code,
+    "code": _code, "resident_id": _resident_id, "phone": _phone, "date": _date, "division_code": _division_code,
 }

@@ -19,6 +19,8 @@ from governance.declared import (
 from governance.problems import CityError, Problem
 from schemas.control import ConnectorInstance
 from schemas.datasets import StandardDataset, standard_dataset
+from schemas.datasets.cases import Case
+from schemas.elements.fit import with_element_rules
 from schemas.errors import BusError
 from schemas.names import is_name
 from schemas.text import Text
@@ -134,8 +136,11 @@ def _complete(name: str, file: DatasetFile, base: StandardDataset) -> DeclaredDa
     return DeclaredDataset(
         id=name, provider=name.split(".")[0], title=file.title or base.title, title_en=file.title_en or base.title_en,
         catalogue_code=file.catalogue_code, cycle=file.cycle or base.cycle, key=file.key or base.key,
-        division_field=file.division_field or base.division_field, kind=file.kind or base.kind, rules={**base.rules, **file.rules},
-        rules_version=file.rules_version or base.rules_version, row_schema=base.row_schema)
+        division_field=file.division_field or base.division_field, kind=file.kind or base.kind,
+        rules=with_element_rules(base.row_schema, {**base.rules, **file.rules}),
+        rules_version=file.rules_version or base.rules_version, row_schema=base.row_schema,
+        example=file.example or next(iter(base.examples), {}),
+        cases=(*((Case(says="example"),) if file.example else ()), *file.cases))
 
 
 def _nodes_twice(file: CityFile) -> Iterator[Problem]:

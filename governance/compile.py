@@ -27,6 +27,7 @@ from schemas.control import (
     SchemaText,
     Subscription,
 )
+from schemas.datasets.cases import check_cases
 from schemas.lanes import MOST_STREAMS, clean_lane
 from schemas.names import TALLIES, Names
 from schemas.text import Text
@@ -157,13 +158,13 @@ class _Step:
         return tuple(item for item in changed if isinstance(item, Dataset))
 
     def _dataset(self, item: DeclaredDataset) -> Dataset:
-        draft = Dataset(**item.model_dump(), event_schema=0)
-        wrong = check_dataset(draft)
+        draft = item.dataset(0)
+        wrong = check_dataset(draft) or check_cases(draft, item.example, item.cases)
         self.refusals += [Refusal(f"datasets/{item.id}", text) for text in wrong]
         if wrong:
             return draft
         text = event_schema(item.id, item.row_schema)
-        return Dataset(**item.model_dump(), event_schema=self.schema_number(event_subject(item.id), text))
+        return item.dataset(self.schema_number(event_subject(item.id), text))
 
     def subscriptions(self, datasets: Mapping[str, Dataset]) -> tuple[ControlObject, ...]:
         declared: dict[str, Subscription] = {}

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from schemas.control import Condition, ConnectorInstance, Mask, Node, Segment, StopLine
+from schemas.control import Condition, ConnectorInstance, Dataset, Mask, Node, Segment, StopLine
+from schemas.datasets.cases import Case
 
 __all__ = ["City", "CityFile", "ConnectorFile", "DatasetFile", "DeclaredDataset", "DepartmentFile", "SubscriptionFile"]
 
@@ -66,6 +67,9 @@ class DatasetFile(_File):
     kind: Literal["state", "log"] | None = None
     rules: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     rules_version: str = ""
+    #: A good row, and what cleaning makes of it when it is changed: the dataset's own tests.
+    example: dict[str, Any] = Field(default_factory=dict)
+    cases: tuple[Case, ...] = ()
 
     @model_validator(mode="after")
     def _one_shape(self) -> "DatasetFile":
@@ -113,6 +117,12 @@ class DeclaredDataset(_File):
     rules: dict[str, tuple[str, ...]]
     rules_version: str
     row_schema: str
+    example: dict[str, Any] = Field(default_factory=dict)
+    cases: tuple[Case, ...] = ()
+
+    def dataset(self, event_schema: int) -> Dataset:
+        """As the plan has it, under this schema id."""
+        return Dataset(**self.model_dump(exclude={"example", "cases"}), event_schema=event_schema)
 
 
 class City(_File):

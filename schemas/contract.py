@@ -13,6 +13,7 @@ from schemas.codec.fields import Field
 from schemas.control import Dataset, Mask, Subscription
 from schemas.delivery import Delivery, compile_subscription
 from schemas.delivery import check_subscription as _check_compiled
+from schemas.elements.fit import check_element_masks, check_elements
 from schemas.errors import RejectError
 from schemas.names import avro_name
 from schemas.rules import check_rules
@@ -97,13 +98,13 @@ def check_dataset(dataset: Dataset) -> list[Text]:
                                  f"key field {name} is not a text, whole number or enum that is never null"))
         if name == dataset.division_field and field.kind != "text":
             problems.append(Text(f"区划字段 {name} 须为文本", f"division field {name} is no text"))
-    return problems + check_rules(dataset)
+    return problems + check_rules(dataset) + check_elements(dataset.row_schema, dataset.rules)
 
 
 def check_subscription(dataset: Dataset, subscription: Subscription) -> list[Text]:
     """Everything that is wrong with a subscription to this dataset, all of it at once."""
     scanner = EventScanner(event_schema(dataset.id, dataset.row_schema), dataset.event_schema)
-    problems = _check_compiled(dataset, subscription, scanner)
+    problems = _check_compiled(dataset, subscription, scanner) + check_element_masks(dataset.row_schema, subscription.masks)
     if not problems:
         try:
             Avro(output_schema(dataset, subscription))

@@ -1,4 +1,4 @@
-"""Standard datasets: a folder each, `dataset.toml` (title, key, cycle, rules, examples) beside `row.avsc`.
+"""Standard datasets: a folder each, `dataset.toml` (title, key, cycle, rules, examples, cases) beside `row.avsc`.
 
 A city declares a dataset of its own department by naming one of these; the row is then shaped as the folder says.
 """
@@ -10,6 +10,9 @@ from importlib.resources import files
 from typing import Any, Literal
 
 from schemas.control import Dataset
+from schemas.datasets.cases import Case
+from schemas.datasets.values import whole_row
+from schemas.elements.fit import with_element_rules
 from schemas.errors import RejectError
 from schemas.text import Text
 
@@ -18,7 +21,10 @@ __all__ = ["StandardDataset", "standard_dataset", "standard_names"]
 
 @dataclass(frozen=True)
 class StandardDataset:
-    """What the folder says. `rules` are per field, in order."""
+    """What the folder says. `rules` are per field, in order, those of the elements among them.
+
+    `examples` are good rows; `cases` say what cleaning makes of the first of them when it is changed.
+    """
 
     name: str
     title: str
@@ -31,6 +37,7 @@ class StandardDataset:
     kind: Literal["state", "log"] = "state"
     rules: dict[str, tuple[str, ...]] = field(default_factory=dict)
     examples: tuple[dict[str, Any], ...] = ()
+    cases: tuple[Case, ...] = ()
 
     def declare(self, dataset_id: str, event_schema: int, **changes: Any) -> Dataset:
         """This standard as the dataset of one provider; `changes` override what the folder says."""
@@ -54,8 +61,11 @@ def standard_dataset(name: str) -> StandardDataset:
                           advice=Text(f"可用: {known}", f"there are: {known}"))
     folder = files(__name__) / name
     told = tomllib.loads((folder / "dataset.toml").read_text(encoding="utf-8"))
+    row_schema = (folder / "row.avsc").read_text(encoding="utf-8")
     return StandardDataset(
         name=name, title=told["title"], title_en=told["title_en"], key=tuple(told["key"]),
         division_field=told["division_field"], cycle=told["cycle"], rules_version=told["rules_version"],
-        row_schema=(folder / "row.avsc").read_text(encoding="utf-8"), kind=told.get("kind", "state"),
-        rules={field: tuple(uses) for field, uses in told["rules"].items()}, examples=tuple(told["examples"]))
+        row_schema=row_schema, kind=told.get("kind", "state"),
+        rules=with_element_rules(row_schema, {field: tuple(uses) for field, uses in told["rules"].items()}),
+        examples=tuple(whole_row(row, row_schema) for row in told["examples"]),
+        cases=tuple(Case.model_validate(case) for case in told.get("cases", ())))

@@ -108,3 +108,34 @@ def test_two_sources_may_share_a_dataset_or_a_system(city_folder: Path) -> None:
         text = SOURCE.replace("health.resident", "health.migrant") if name == "clinic" else SOURCE
         (city_folder / f"connectors/health.{name}.toml").write_text(text + config)
     assert len(read_city(city_folder).connectors) == 2
+
+
+OWN = ('{"type": "record", "name": "Thing", "fields": [{"name": "id", "type": "string"}, {"name": "sex", "type": "string", '
+       '"element": "sex"}, {"name": "phone", "type": ["null", "string"], "default": null, "element": "phone"}, '
+       '{"name": "fee", "type": {"type": "bytes", "logicalType": "decimal", "precision": 8, "scale": 2}, "element": "money-cny"}]}')
+
+
+def own_dataset(folder: Path, more: str = "", schema: str = OWN) -> None:
+    (folder / "datasets/thing.avsc").write_text(schema, encoding="utf-8")
+    (folder / "datasets/health.thing.toml").write_text(
+        'schema = "thing.avsc"\ntitle = "物"\nkey = ["id"]\n' + more, encoding="utf-8")
+
+
+def test_a_dataset_of_its_own_takes_the_rules_of_its_elements_where_it_gives_none(city_folder: Path) -> None:
+    own_dataset(city_folder, '[rules]\nphone = []\nid = ["required"]\n')
+    assert read_city(city_folder).datasets["health.thing"].rules == {
+        "id": ("required",), "sex": ("code(list=GB/T 2261.1)",), "phone": ()}
+
+
+def test_a_standard_dataset_keeps_its_rules_but_for_the_fields_the_city_writes_anew(city_folder: Path) -> None:
+    (city_folder / "datasets/health.resident.toml").write_text(
+        'standard = "resident"\n[rules]\nname = ["required", "element"]\n', encoding="utf-8")
+    rules = read_city(city_folder).datasets["health.resident"].rules
+    assert rules["name"] == ("required", "full_width", "blanks", "length(min=2,max=50)")
+    assert rules["resident_id"] == ("required", "resident_id")
+
+
+def test_a_misspelt_case_is_told_by_its_key(city_folder: Path) -> None:
+    own_dataset(city_folder, '[[cases]]\nsays = "x"\ngivn = { sex = "1" }\n')
+    with pytest.raises(CityError, match=r"datasets/health\.thing\.toml.*givn"):
+        read_city(city_folder)

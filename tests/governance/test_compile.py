@@ -242,3 +242,37 @@ def test_a_stop_line_is_the_department_s_and_held_lanes_stay_held_over_an_apply(
     assert isinstance(item, Department)
     assert item.stop_line is not None
     assert (item.stop_line.letters, item.stop_line.window_seconds) == (50, 60)
+
+
+OWN = ('{"type": "record", "name": "Thing", "fields": [{"name": "id", "type": "string"}, {"name": "sex", "type": "string", '
+       '"element": "sex"}, {"name": "fee", "type": {"type": "bytes", "logicalType": "decimal", "precision": 8, "scale": 2}}]}')
+
+
+def own_dataset(folder: Path, more: str, schema: str = OWN) -> None:
+    (folder / "datasets/thing.avsc").write_text(schema, encoding="utf-8")
+    (folder / "datasets/health.thing.toml").write_text(
+        f'schema = "thing.avsc"\ntitle = "物"\nkey = ["id"]\n{more}', encoding="utf-8")
+
+
+def test_a_dataset_s_own_cases_are_run_before_it_is_registered(city_folder: Path) -> None:
+    good = 'example = { id = "1", sex = "2", fee = "1.50" }\n[[cases]]\nsays = "words"\ngiven = { sex = "女" }\nbecomes = { sex = "2" }\n'
+    own_dataset(city_folder, good + 'findings = ["sex fix code_form"]\n')
+    change = compiled(city_folder, Plan())
+    (dataset,) = (item for item in change.objects["bus.datasets"] if item.id == "health.thing")
+    assert dataset.rules == {"sex": ("code(list=GB/T 2261.1)",)}  # type: ignore[attr-defined]
+    own_dataset(city_folder, good)
+    assert "用例“words”：发现的问题是 sex fix code_form，文件写的是 -" in refusals(city_folder, Plan())["datasets/health.thing"]
+    own_dataset(city_folder, 'example = { id = "1", sex = "7", fee = "1.50" }\n')
+    assert "用例“example”：发现的问题是 sex reject code_unknown" in refusals(city_folder, Plan())["datasets/health.thing"]
+
+
+def test_a_dataset_that_does_not_agree_with_its_elements_is_refused(city_folder: Path) -> None:
+    own_dataset(city_folder, "", OWN.replace('"element": "sex"', '"element": "horse"'))
+    assert "数据元 horse 不存在" in refusals(city_folder, Plan())["datasets/health.thing"]
+
+
+def test_a_mask_that_makes_no_sense_for_the_element_is_refused(city_folder: Path) -> None:
+    path = city_folder / "subscriptions/tax.health.resident.toml"
+    path.write_text(path.read_text(encoding="utf-8").replace('"name", ', '"name", "sex", ') + 'masks = { sex = { kind = "hmac" } }\n',
+                    encoding="utf-8")
+    assert "不宜用 hmac 脱敏" in refusals(city_folder, Plan())["subscriptions/tax.health.resident"]

@@ -55,7 +55,7 @@ def test_every_wrong_field_is_told_at_once_and_a_rejected_row_stays_as_it_came()
     row = slices(name=" 示", sex="7", birth_date="1949-02-30", phone="1", division="", address="路")
     told = JUDGE.judge(row, NOW)
     assert [(one.field, one.reason, one.severity) for one in told.findings] == [
-        ("name", "blanks", "fix"), ("name", "too_short", "reject"), ("sex", "not_listed", "reject"),
+        ("name", "blanks", "fix"), ("name", "too_short", "reject"), ("sex", "code_unknown", "reject"),
         ("birth_date", "date", "reject"), ("phone", "phone", "reject"), ("division", "required", "reject"),
         ("address", "too_short", "reject")]
     assert (told.row, told.fixed, told.rejected) == (row, False, True)

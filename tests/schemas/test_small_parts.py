@@ -177,7 +177,7 @@ def test_a_standard_dataset_is_declared_by_any_department_and_may_be_changed(nam
 
 
 def test_a_standard_that_there_is_not_is_refused_with_the_ones_there_are() -> None:
-    with pytest.raises(RejectError, match="resident, village") as caught:
+    with pytest.raises(RejectError, match="real-estate, resident, ") as caught:
         standard_dataset("horse")
     assert caught.value.code == "unknown_standard"
 

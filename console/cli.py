@@ -16,6 +16,7 @@ from console.commands.catalogue import dataset_app, subscription_app
 from console.commands.lanes import lane_app
 from console.commands.ledger import ledger_app
 from console.commands.quarantine import quarantine_app
+from console.commands.standards import code_app, element_app
 from console.commands.tail import tail
 from console.commands.trying import demo
 from console.output import print_error
@@ -49,6 +50,8 @@ app.add_typer(subscription_app, name="subscription")
 app.add_typer(lane_app, name="lane")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(ledger_app, name="ledger")
+app.add_typer(element_app, name="element")
+app.add_typer(code_app, name="code")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,14 +1,14 @@
 """`shutong dataset` and `shutong subscription`: what is registered, as the plan in force says it."""
 
 from collections.abc import Mapping
-from json import loads
 from typing import Annotated, TypeVar
 
 import typer
 
+from console.commands.standards import dataset_fields, list_standards
 from console.context import Home, Output, plan_of
 from console.output import Format, print_rows
-from schemas.control import Condition, Dataset, Subscription
+from schemas.control import Condition, Subscription
 from schemas.errors import RejectError
 from schemas.text import Text
 
@@ -36,15 +36,17 @@ def list_datasets(home: Home = None, output: Output = Format.table) -> None:
                       "subscriptions": Text("订阅数", "subscriptions")}, output)
 
 
+dataset_app.command("standards")(list_standards)
+
+
 @dataset_app.command("show")
 def show_dataset(name: Annotated[str, typer.Argument(help="<provider>.<dataset>")], home: Home = None,
                  output: Output = Format.table) -> None:
     """显示一个数据资源的字段与规则 / Show the fields and rules of one dataset."""
     plan = plan_of(home)
     item = _find(plan.datasets, name, Text("数据资源", "dataset"))
-    print_rows(_fields(item), {"field": Text("字段", "field"), "title": Text("名称", "title"), "type": Text("类型", "type"),
-                               "key": Text("主键", "key"), "rules": Text("规则", "rules")},
-               output, title=Text(f"{item.id} {item.title}", f"{item.id} {item.title_en or item.title}"))
+    dataset_fields(item.row_schema, item.key, item.rules, output,
+                   Text(f"{item.id} {item.title}", f"{item.id} {item.title_en or item.title}"))
 
 
 @subscription_app.command("list")
@@ -71,22 +73,6 @@ def show_subscription(name: Annotated[str, typer.Argument(help="<subscriber>.<pr
               "masks": "、".join(f"{field}={mask.kind}{mask.n or ''}" for field, mask in item.masks.items()),
               "created": item.created, "changed": item.changed}
     print_rows([{"key": key, "value": value} for key, value in values.items()], _KEY_VALUE, output)
-
-
-def _fields(item: Dataset) -> list[dict[str, object]]:
-    return [{"field": field["name"], "title": field.get("title", field.get("doc", "")), "type": _type(field["type"]),
-             "key": field["name"] in item.key, "rules": list(item.rules.get(field["name"], ()))}
-            for field in loads(item.row_schema)["fields"]]
-
-
-def _type(kind: object) -> str:
-    match kind:
-        case list():
-            return " | ".join(_type(branch) for branch in kind)
-        case dict():
-            return str(kind.get("logicalType") or kind.get("name") or kind["type"])
-        case _:
-            return str(kind)
 
 
 def _condition(condition: Condition) -> str:

@@ -21,7 +21,7 @@ __all__ = ["ALLOWED", "Veil", "masked", "see_personal"]
 ALLOWED = "SHUTONG_ALLOW_PERSONAL"
 
 _STARS = "***"
-_CODES = re.compile(r"(division_code|one_of)\b")
+_CODES = re.compile(r"(division_code|one_of|code)\b")
 
 
 def see_personal(asked: bool) -> bool:

@@ -166,6 +166,8 @@ def _encoder(schema: Any, named: dict[str, Encoder], space: str = "") -> Encoder
         return _encoder(kind, named, space)
     if kind == "array":
         return _array(_encoder(schema["items"], named, space))
+    if kind == "map":
+        return _map(_encoder(schema["values"], named, space))
     space = schema.get("namespace", space)
     made = _record(schema, named, space) if kind == "record" else _named(schema, kind)
     named[schema["name"]] = named[f"{space}.{schema['name']}"] = made
@@ -187,6 +189,15 @@ def _record(schema: Any, named: dict[str, Encoder], space: str) -> Encoder:
 
 def _array(item: Encoder) -> Encoder:
     return lambda rows: varint(len(rows)) + b"".join(map(item, rows)) + b"\0" if rows else b"\0"
+
+
+def _map(value: Encoder) -> Encoder:
+    """In the order it was read; a name that comes twice is not what a writer writes."""
+    def encode(pairs: Mapping[str, Any]) -> bytes:
+        block = b"".join([_string(name) + value(one) for name, one in pairs.items()])
+        return varint(len(pairs)) + block + b"\0" if pairs else b"\0"
+
+    return encode
 
 
 def _union(parts: list[Encoder], schema: list[Any]) -> Encoder:

@@ -3,7 +3,9 @@
 Keeps the scope fields of every record's last row, where the bus remembers only who holds it.
 """
 
+import datetime as dt
 import hmac
+import json
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from sys import intern
@@ -15,6 +17,7 @@ from trial.oracle.plan import Dataset, Plan, Subscription
 __all__ = ["Delivery", "Router"]
 
 Row = Mapping[str, Any]
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 class Delivery(NamedTuple):
@@ -37,6 +40,7 @@ class Router:
         self._dataset = dataset
         self._contracts = [(item, _key_is_masked(item, dataset)) for item in plan.of_dataset(dataset.id)]
         self._rows: dict[bytes, Row] = {}
+        self._calendar = _calendar(plan.schemas[dataset.schema])
         self._scope_fields = {condition["field"] for item, _ in self._contracts for condition in item.scope}
         self.lane = dataset.lane
         self.contracts = tuple(item for item, _ in self._contracts)
@@ -68,9 +72,9 @@ class Router:
         return Delivery(contract, key, self._codec.write(contract.schema, {"meta": meta, "row": shown}), shown, place)
 
     def _shown(self, contract: Subscription, row: Row) -> Row:
-        return {name: self._mask(contract, contract.masks.get(name), row[name]) for name in contract.fields}
+        return {name: self._mask(contract, contract.masks.get(name), row[name], name) for name in contract.fields}
 
-    def _mask(self, contract: Subscription, mask: Mapping[str, Any] | None, value: Any) -> Any:
+    def _mask(self, contract: Subscription, mask: Mapping[str, Any] | None, value: Any, name: str) -> Any:
         if mask is None or value is None:
             return value
         match mask["kind"]:
@@ -81,7 +85,7 @@ class Router:
             case "keep_last":
                 return _keep_last(str(value), mask["n"])
             case _:
-                return _year(value)
+                return _year(value, self._calendar.get(name, ""))
 
     def _hmac(self, contract: Subscription, text: str) -> str:
         return hmac.new(self._secret, contract.id.encode() + b"\0" + text.encode(), sha256).hexdigest()
@@ -118,6 +122,22 @@ def _keep_last(text: str, count: int) -> str:
     return text[-count:] if count else ""
 
 
-def _year(value: Any) -> int | None:
+def _calendar(event_schema: str) -> Mapping[str, str]:
+    """The fields of a row that are days or moments on the wire, with which of the two."""
+    parts = next(part for part in json.loads(event_schema)["fields"] if part["name"] == "row")["type"][1]["fields"]
+    found = {}
+    for part in parts:
+        for branch in part["type"] if isinstance(part["type"], list) else [part["type"]]:
+            if isinstance(branch, dict) and branch.get("logicalType") in ("date", "timestamp-millis"):
+                found[part["name"]] = branch["logicalType"]
+    return found
+
+
+def _year(value: Any, kind: str) -> int | None:
+    """The year of a day, of a moment as China's clocks have it, or of a text that is a date."""
+    if kind == "date":
+        return (_EPOCH + dt.timedelta(days=value)).year
+    if kind == "timestamp-millis":
+        return (_EPOCH + dt.timedelta(milliseconds=value, hours=8)).year
     text = str(value)
     return int(text[:4]) if len(text) == 10 and text[4] == text[7] == "-" else None

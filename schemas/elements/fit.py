@@ -29,11 +29,15 @@ _CODE = re.compile(r"\s*code\(\s*list\s*=\s*([^,()]*?)\s*\)\s*").fullmatch
 
 @dataclass(frozen=True)
 class FieldAt:
-    """One field of a row, nested ones too: `holder.name`, `items[].amount`. `kind` is its type in short, null aside."""
+    """One field of a row, nested ones too: `holder.name`, `items[].amount`. `kind` is its type in short, null aside.
+
+    `turns` are the arrays (`[]`) and maps (`{}`) between the field and its values.
+    """
 
     path: str
     kind: str
     part: Mapping[str, Any]
+    turns: str = ""
 
     @property
     def element(self) -> str:
@@ -41,9 +45,14 @@ class FieldAt:
         return str(self.part.get("element", ""))
 
     @property
-    def is_top(self) -> bool:
-        """Whether it is a field of the row itself."""
-        return "." not in self.path
+    def values(self) -> str:
+        """Where its values lie, as a dataset writes rules for them: `attachments{}`."""
+        return self.path + self.turns
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is one text of the row itself, or null."""
+        return self.kind == "string" and self.values.isidentifier()
 
 
 def fields_at(row_schema: str) -> list[FieldAt]:
@@ -59,34 +68,36 @@ def fields_at(row_schema: str) -> list[FieldAt]:
 def _fields(record: Mapping[str, Any], path: str, named: dict[str, Any], above: frozenset[str]) -> Iterator[FieldAt]:
     named[record["name"]] = record
     for part in record["fields"]:
-        inner, many = _bare(part["type"], named)
-        where = f"{path}{part['name']}"
-        yield FieldAt(where, short_type(inner), part)
+        inner, turns = _bare(part["type"], named)
+        field = FieldAt(f"{path}{part['name']}", short_type(inner), part, turns)
+        yield field
         if isinstance(inner, dict) and "fields" in inner and inner["name"] not in above:
-            yield from _fields(inner, f"{where}{'[]' * many}.", named, above | {inner["name"]})
+            yield from _fields(inner, f"{field.values}.", named, above | {inner["name"]})
 
 
-def _bare(node: Any, named: dict[str, Any]) -> tuple[Any, int]:
-    """A type without null, and without the arrays and maps around it, which are counted."""
-    many = 0
+def _bare(node: Any, named: dict[str, Any]) -> tuple[Any, str]:
+    """A type without null, and without the arrays and maps around it, which are told in turn."""
+    turns = ""
     while True:
         if isinstance(node, str):
             if node not in named:
-                return node, many
+                return node, turns
             node = named[node]
         if isinstance(node, list):
             branches = [branch for branch in node if branch != "null"]
             if len(branches) != 1:
-                return node, many
+                return node, turns
             node = branches[0]
-        elif isinstance(node, dict) and node.get("type") in ("array", "map"):
-            node, many = node["items" if node["type"] == "array" else "values"], many + 1
+        elif isinstance(node, dict) and node.get("type") == "array":
+            node, turns = node["items"], f"{turns}[]"
+        elif isinstance(node, dict) and node.get("type") == "map":
+            node, turns = node["values"], f"{turns}{{}}"
         elif isinstance(node, dict) and isinstance(node.get("type"), dict | list):
             node = node["type"]
         else:
             if isinstance(node, dict) and "name" in node:
                 named[node["name"]] = node
-            return node, many
+            return node, turns
 
 
 def short_type(node: Any) -> str:
@@ -109,16 +120,12 @@ def with_element_rules(row_schema: str, rules: Mapping[str, tuple[str, ...]]) ->
     for field in fields_at(row_schema):
         known = elements().get(field.element)
         its_own = known.rules if known is not None else ()
-        if field.path in rules:
-            whole[field.path] = tuple(use for each in rules[field.path] for use in (its_own if each == ELEMENT and its_own else (each,)))
-        elif its_own and field.is_top and _is_text(field.part["type"]):
+        for path in dict.fromkeys((field.path, field.values)):
+            if path in rules:
+                whole[path] = tuple(use for each in rules[path] for use in (its_own if each == ELEMENT and its_own else (each,)))
+        if its_own and field.is_text and field.path not in whole:
             whole[field.path] = its_own
     return {**whole, **{name: uses for name, uses in rules.items() if name not in whole}}
-
-
-def _is_text(node: Any) -> bool:
-    """Whether a field's type is one text, or null."""
-    return all(branch in ("null", "string", {"type": "string"}) for branch in (node if isinstance(node, list) else [node]))
 
 
 def check_elements(row_schema: str, rules: Mapping[str, tuple[str, ...]]) -> list[Text]:
@@ -131,7 +138,7 @@ def check_elements(row_schema: str, rules: Mapping[str, tuple[str, ...]]) -> lis
                                  f"field {field.path} names code list {listed}, which does not exist: see shutong code list"))
         if field.element:
             known = elements().get(field.element)
-            problems += _unknown(field) if known is None else _disagreements(field, known, rules.get(field.path, ()))
+            problems += _unknown(field) if known is None else _disagreements(field, known, rules.get(field.values, ()))
     return problems
 
 

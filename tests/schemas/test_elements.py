@@ -110,7 +110,9 @@ def test_the_word_element_without_an_element_is_no_rule() -> None:
 def test_fields_are_found_at_every_depth_and_a_schema_that_is_none_has_none() -> None:
     assert [each.path for each in fields_at(standard_dataset("permit").row_schema)][3:8] == [
         "holder", "holder.name", "holder.subject", "holder.id_kind", "holder.id_number"]
-    assert "items[].amount" in [each.path for each in fields_at(standard_dataset("permit").row_schema)]
+    permit = {each.path: each.values for each in fields_at(standard_dataset("permit").row_schema)}
+    assert permit["items[].amount"] == "items[].amount"
+    assert (permit["items"], permit["attachments"], permit["valid_to"]) == ("items[]", "attachments{}", "valid_to")
     assert fields_at("[1") == fields_at('"string"') == []
     recursive = {"type": "record", "name": "Tree", "fields": [{"name": "next", "type": ["null", "Tree"]}]}
     assert [each.path for each in fields_at(json.dumps(recursive))] == ["next"]

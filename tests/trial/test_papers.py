@@ -52,7 +52,7 @@ def test_shares_make_a_whole_and_units_have_their_length() -> None:
 
 def test_rows_have_the_fields_of_their_dataset_and_the_same_seed_gives_the_same() -> None:
     for dataset in STAINS:
-        fields = [field.path for field in fields_at(standard_dataset(dataset).row_schema) if field.is_top]
+        fields = [field.path for field in fields_at(standard_dataset(dataset).row_schema) if "." not in field.path]
         assert list(Papers(5).draw(dataset)[0]) == fields
         assert Papers(5).draw(dataset) == Papers(5).draw(dataset)
 

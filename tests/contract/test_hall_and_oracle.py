@@ -5,15 +5,22 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from schemas.codec import EventCodec, bus_schema
+from schemas.codec import EventCodec, bus_schema, long_bytes
+from schemas.codec.fields import Field
+from schemas.codec.varint import read_long
+from schemas.control import Mask
 from schemas.envelope import Event
+from schemas.masks import Blind, compile_mask
 from streams.plan import working_plan
 from tests.trial.city_world import SECRET, World, run
 from tests.trial.hall_world import Hall, hall_plan
 from trial.evidence import plan_as_json
 from trial.oracle import Verdict, judge
 from trial.oracle.records import partition_of
+from trial.oracle.route import _year
 
 PLAN = hall_plan()
 ARRIVED = 1_767_323_045_000
@@ -71,3 +78,23 @@ def test_one_value_changed_on_its_way_is_found(lane: str, schema: str, spoil: Ca
     row = spoil(dict(event.row or {}))
     world.lanes[lane][place] = world.lanes[lane][place]._replace(value=codec.encode(Event(event.meta, row, event.before)))
     assert judged(world).problems.counts["wrong_content"]
+
+
+#: (days, milliseconds) from the first of the year 1 to the end of 9999.
+CALENDAR = {"date": ("int", -719_162, 2_932_896), "timestamp-millis": ("long", -62_135_596_800_000, 253_402_300_799_999)}
+
+
+@pytest.mark.parametrize("kind", CALENDAR)
+def test_bus_and_oracle_see_the_same_year_in_a_day_and_in_a_moment(kind: str) -> None:
+    plain, first, last = CALENDAR[kind]
+    mask = compile_mask(Mask(kind="year"), Field("f", {"type": plain, "logicalType": kind}), Blind(b"", "x"))
+
+    @given(st.integers(first, last))
+    @example(1_767_196_799_999 if kind != "date" else 20_453)  # the last of 2025 in China
+    @example(1_767_196_800_000 if kind != "date" else 20_454)
+    @example(first)
+    @example(last)
+    def agree(value: int) -> None:
+        assert read_long(mask(long_bytes(value)), 0)[0] == _year(value, kind)
+
+    agree()

@@ -18,6 +18,8 @@ __all__ = ["Delivery", "Router"]
 
 Row = Mapping[str, Any]
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+#: Eight hours, and the last moment a calendar shows; in milliseconds.
+_SHANGHAI, _LAST = 8 * 3_600_000, 253_402_300_799_999
 
 
 class Delivery(NamedTuple):
@@ -138,6 +140,6 @@ def _year(value: Any, kind: str) -> int | None:
     if kind == "date":
         return (_EPOCH + dt.timedelta(days=value)).year
     if kind == "timestamp-millis":
-        return (_EPOCH + dt.timedelta(milliseconds=value, hours=8)).year
+        return (_EPOCH + dt.timedelta(milliseconds=min(value + _SHANGHAI, _LAST))).year
     text = str(value)
     return int(text[:4]) if len(text) == 10 and text[4] == text[7] == "-" else None

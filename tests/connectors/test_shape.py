@@ -16,6 +16,7 @@ from schemas.codec import EventCodec
 from schemas.codec.writer import EventWriter
 from schemas.contract import event_schema
 from schemas.control import Dataset
+from schemas.datasets import standard_dataset
 from schemas.envelope import Event, Meta
 
 ROW_SCHEMA = json.dumps({"type": "record", "name": "Thing", "fields": [
@@ -76,3 +77,22 @@ def test_a_page_says_what_row_changes_say() -> None:
     assert [change.at for change in page] == [7, 8, 9]
     assert [tuple(one) for one in ready(SHAPE, page)] == [tuple(one) for one in ready(SHAPE, list(page))]
     assert list(page[1:]) == [page[1], page[2]]
+
+
+def test_a_register_of_enterprises_is_taken_from_sql_with_its_money_and_its_dates() -> None:
+    standard = standard_dataset("enterprise")
+    shape = Shape(dataset := standard.declare("market.enterprise", 3), canonical_for(dataset))
+    row = {**standard.examples[0], "registered_capital": Decimal("500000"), "established_on": dt.date(2019, 5, 6), "sector": 15,
+           "phone": None, "updated_at": dt.datetime(2026, 1, 2, 11, 4, 5, tzinfo=dt.timezone(dt.timedelta(hours=8)))}
+    fitted = shape.fit(row)
+    assert (fitted["registered_capital"], fitted["established_on"], fitted["sector"]) == (Decimal("500000.00"), "2019-05-06", "15")
+    codec = EventCodec(event_schema(dataset.id, dataset.row_schema), 3)
+    assert codec.decode(codec.encode(Event(META, fitted))).row == {**standard.examples[0], "phone": None}
+
+
+def test_a_key_that_is_a_code_is_sent_as_the_code_whatever_word_the_table_has() -> None:
+    standard = standard_dataset("social-insurance")
+    shape = Shape(dataset := standard.declare("security.contribution", 3), canonical_for(dataset))
+    fitted = shape.fit({**standard.examples[0], "kind": "养老保险"})
+    assert fitted["kind"] == "pension"
+    assert standard_dataset("social-insurance").key == ("resident_id", "kind", "month")

@@ -47,7 +47,7 @@ STAINS: dict[str, tuple[Stain, ...]] = {
         Stain("sector with its section", "fixed", lambda row, turn: {**row, "sector": "C15"}),
         Stain("sector in words", "fixed", _set("sector", "餐饮业", "开采辅助活动", "农、林、牧、渔服务业")),
         Stain("sector of an earlier edition", "suspect", _set("sector", "S90", "P82", "O79")),
-        Stain("sector that is none", "rejected", _set("sector", "98", "1", "茶")),
+        Stain("sector that is none", "rejected", _set("sector", "98", "0", "茶")),
         Stain("spelt date", "fixed", _spelt("established_on")),
         Stain("wide address", "fixed", _text("address", lambda text: text.translate(_WIDE))),
         Stain("blanks", "fixed", _text("name", lambda text: f" {text}　")),

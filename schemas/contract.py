@@ -116,7 +116,7 @@ def check_subscription(dataset: Dataset, subscription: Subscription) -> list[Tex
 def _granted(part: dict[str, Any], mask: Mask | None, named: Mapping[str, Any]) -> dict[str, Any]:
     if mask is None:
         return part
-    plain = {key: value for key, value in part.items() if key not in ("type", "default", "code_list")}
+    plain = {key: value for key, value in part.items() if key not in ("type", "default", "code_list", "element")}
     field = Field(part["name"], inlined(part["type"], named))
     return {**plain, "type": _masked_type(part["type"], mask, field), "mask": mask.kind}
 

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import shlex
 import shutil
 import time
 from collections.abc import Callable
@@ -68,7 +69,7 @@ def readme_commands(readme: str) -> list[str]:
 def test_a_command_of_the_readme_runs(command: str, shutong: Shutong, live_bus: Up, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("SHUTONG_HOME", str(live_bus.home))
-    ran = shutong(*command.split()[1:])
+    ran = shutong(*shlex.split(command)[1:])
     assert ran.code == 0, ran.err
     assert ran.said().strip()
     assert "✗" not in ran.err
@@ -87,6 +88,8 @@ def test_datasets_and_subscriptions_are_those_of_the_city(ask: Callable[..., lis
     assert {row["id"] for row in ask("subscription", "list")} == {path.stem for path in (DIRECTORY / "subscriptions").glob("*.toml")}
     fields = {row["field"]: row for row in ask("dataset", "show", "health.resident")}
     assert fields["resident_id"]["key"] is True
+    assert (fields["resident_id"]["element"], fields["resident_id"]["level"]) == ("resident-id", "important")
+    assert fields["sex"]["code_list"] == "GB/T 2261.1"
 
 
 def test_what_is_not_registered_is_said_with_what_is(shutong: Shutong, live_bus: Up) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from schemas.codes import is_code_list
-from schemas.contract import check_dataset, check_subscription
+from schemas.contract import check_dataset, check_subscription, output_schema
 from schemas.control import Dataset, Mask, Subscription
 from schemas.datasets import standard_dataset
 from schemas.elements import LEVELS, Element, element, elements
@@ -133,3 +133,13 @@ def test_a_mask_that_makes_no_sense_is_a_problem_of_the_subscription(masks: dict
     told = [text.en for text in check_subscription(dataset, item)]
     assert len(told) == bool(said)
     assert all(said in text for text in told)
+
+
+def test_what_is_delivered_masked_no_longer_claims_to_be_the_element() -> None:
+    dataset = standard_dataset("resident").declare("health.resident", 1)
+    item = Subscription(id="tax.health.resident", subscriber="tax", dataset=dataset.id, purpose="p", output_schema=1,
+                        fields=("name", "birth_date"), masks={"birth_date": Mask(kind="year")})
+    name, birth_date = json.loads(output_schema(dataset, item))["fields"][1]["type"][1]["fields"]
+    assert name["element"] == "person-name"
+    assert "element" not in birth_date
+    assert birth_date["mask"] == "year"

@@ -11,6 +11,7 @@ from schemas.codec.fields import Field
 from schemas.control import Dataset
 from schemas.errors import RejectError
 from schemas.reasons import BUS_REASONS, Reason
+from schemas.rules.bank_card import bank_card
 from schemas.rules.blanks import blanks
 from schemas.rules.code import code
 from schemas.rules.date import date
@@ -18,17 +19,23 @@ from schemas.rules.division_code import division_code
 from schemas.rules.full_width import full_width
 from schemas.rules.length import length
 from schemas.rules.one_of import one_of
+from schemas.rules.organisation_code import organisation_code
+from schemas.rules.passport import passport
 from schemas.rules.phone import phone
+from schemas.rules.postal_code import postal_code
 from schemas.rules.required import required
 from schemas.rules.resident_id import resident_id
 from schemas.rules.rule import Check, Example, Rule
+from schemas.rules.travel_permit import travel_permit
+from schemas.rules.uscc import uscc
 from schemas.rules.verdict import Verdict
 from schemas.text import Text
 
 __all__ = ["REASONS", "RULES", "Use", "UseError", "check_rules", "every_example", "unfit_rules", "use_of"]
 
 RULES: dict[str, Rule] = {rule.name: rule for rule in (
-    required, full_width, blanks, length, one_of, code, date, phone, division_code, resident_id)}
+    required, full_width, blanks, length, one_of, code, date, phone, division_code, resident_id,
+    uscc, organisation_code, bank_card, postal_code, passport, travel_permit)}
 
 #: Every reason code there is, the bus's own and the rules', in words.
 REASONS: dict[str, Reason] = BUS_REASONS | {code: reason for rule in RULES.values() for code, reason in rule.reasons.items()}

@@ -2,10 +2,11 @@
 
 import re
 
-__all__ = ["half", "narrow"]
+__all__ = ["bare", "half", "narrow"]
 
 _HALF = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _NARROW = {code: plain for code, plain in _HALF.items() if chr(plain).isalnum()}
+_BETWEEN = re.compile(r"[\s\-\u2010-\u2015]")
 _WIDE = re.compile("[" + "".join(map(chr, _NARROW)) + "]").search
 
 
@@ -17,3 +18,10 @@ def half(text: str) -> str:
 def narrow(text: str) -> str:
     """Full-width letters and digits as ASCII; Chinese punctuation stays: for names and addresses."""
     return text.translate(_NARROW) if _WIDE(text) else text
+
+
+def bare(text: str) -> str:
+    """A code without what people put between its characters: half-width, no blanks or dashes, in capitals; "" where
+    something is left that is not ASCII, for some letters become others as capitals."""
+    code = _BETWEEN.sub("", half(text))
+    return code.upper() if code.isascii() else ""

@@ -1,46 +1,119 @@
-"""phone: mobile and land-line numbers as digits alone."""
+"""phone: mobile and land-line numbers, hotlines and service numbers as digits alone. One nobody was given yet is suspect."""
 
+import csv
 import re
+from functools import cache
+from importlib.resources import files
+from typing import Final
 
 from schemas.reasons import Reason
 from schemas.rules.characters import half
 from schemas.rules.rule import Check, Example, rule
-from schemas.rules.verdict import KEEP, Verdict, fix, reject
+from schemas.rules.verdict import KEEP, Verdict, fix, reject, suspect
 from schemas.text import Text
 
 __all__ = ["phone"]
 
-#: 0086 opens a number dialled from abroad, so it is no area code.
-_PLAIN = re.compile(r"1[3-9][0-9]{9}|0(?!086)[0-9]{9,11}").fullmatch
-_NUMBER = re.compile(r"1[3-9][0-9]{9}|0[0-9]{9,11}").fullmatch
-_SPACING = re.compile(r"[\s()\-]")
-_COUNTRY = re.compile(r"\+86|0086|86(?=1[0-9]{10}\Z)")
+_MOBILE, _LANDLINE = "mobile", "landline"
+#: Numbers by their kind, without extension. Area codes have three digits (010, 02x) before eight, or four before seven or eight.
+_FORMS: Final = {
+    _MOBILE: r"1[3-9][0-9]{9}",
+    _LANDLINE: r"0(?:10|2[0-9])[0-9]{8}|0[3-9][0-9]{2}[0-9]{7,8}",
+    "hotline": r"[48]00[0-9]{7}",
+    "service": r"1[0-9]{2}|1[0-9]{4}|1010[0-9]{4}|95[0-9]{3,6}|96[0-9]{3,4}"}
+#: Segments of mobile numbers that are in use, as libphonenumber has them.
+_IN_USE = re.compile(r"1(?:[38][0-9]|4[57]|[59][0-35-9]|6[25-7]|7[0-35-8]|610|740[0-5])").match
+_EXTENSION = r"(?:-[0-9]{1,6})?"
+_SPACING = re.compile(r"[\s()\-.\u2010-\u2015]")
+#: What people write before an extension.
+_INNER = re.compile(r"(.*[0-9)])\s*(?:-|转|分机|[x#*,;]|ext\.?)[\s:]*([0-9]{1,6})\s*", re.IGNORECASE).fullmatch
+#: The country's code is beyond doubt with + or 00 before it; bare, only before a mobile number.
+_COUNTRY = re.compile(r"(\+86|0086)|86(?=1[3-9][0-9]{9}\Z)")
+#: A mobile number dialled like a long-distance call.
+_TRUNK = re.compile(r"01[3-9][0-9]{9}").fullmatch
+
+
+def _kinds(text: str) -> frozenset[str]:
+    kinds = frozenset(text.split("|"))
+    if not kinds <= _FORMS.keys():
+        raise ValueError(text)
+    return kinds
 
 
 @rule(
     title=Text("电话号码", "a phone number"),
-    clause="the Chinese numbering plan: mobiles are 11 digits from 13 to 19; land lines begin with the area code and its 0",
+    clause="the Chinese numbering plan as in libphonenumber (segments in use, area_codes.csv): mobiles are 11 digits from 13 to 19; "
+           "land lines begin with the area code and its 0",
     reasons={"phone": Reason(Text("电话号码写法不规范或不成立", "not written as a phone number, or none"),
-                             Text("写作 11 位手机号，或区号加号码", "write 11 digits, or area code and number"))},
+                             Text("写作 11 位手机号，或区号加号码", "write 11 digits, or area code and number")),
+             "phone_segment": Reason(Text("手机号段尚未启用", "no mobile number begins so yet"),
+                                     Text("核对前三位；记录照常流转", "look at the first three digits; the record goes on as it is")),
+             "phone_area": Reason(Text("没有这个区号", "there is no such area code"),
+                                  Text("核对区号；记录照常流转", "look at the area code; the record goes on as it is"))},
     examples=(Example("13800000000", KEEP), Example("+86 138-0000-0000", fix("13800000000", "phone")),
               Example("008613800000000", fix("13800000000", "phone")), Example("8613800000000", fix("13800000000", "phone")),
+              Example("013800000000", fix("13800000000", "phone")),
               Example("(0564) 333 0000", fix("05643330000", "phone")), Example("１３８００００００００", fix("13800000000", "phone")),
-              Example("05643330000", KEEP), Example("12345", reject("phone")), Example("008613812345", reject("phone")),
-              Example("8605643330000", reject("phone")),
-              Example("", reject("phone"))))
-def phone() -> Check:
-    """Eleven digits of a mobile, or area code and number; spacing, dashes and the country's 86 go."""
-    wrong = reject("phone")
+              Example("05643330000", KEEP), Example("+86 564 333 0000", fix("05643330000", "phone")),
+              Example("+86(0)10 8888 0000", fix("01088880000", "phone")),
+              Example("0564-3330000转801", fix("05643330000-801", "phone")), Example("05643330000-801", KEEP),
+              Example("010-8888-0000-8001", fix("01088880000-8001", "phone")),
+              Example("15400000000", suspect("phone_segment")), Example("03003330000", suspect("phone_area")),
+              Example("12345", reject("phone")), Example("008613812345", reject("phone")), Example("0103330000", reject("phone")),
+              Example("8605643330000", reject("phone")), Example("13800000000-1", reject("phone")),
+              Example("400-000-0000", reject("phone")),
+              Example("400-000-0000", fix("4000000000", "phone"), "phone(kinds=landline|hotline)"),
+              Example("4000000000-1", KEEP, "phone(kinds=hotline)"),
+              Example("12345", KEEP, "phone(kinds=mobile|service)"), Example("95588", KEEP, "phone(kinds=service)"),
+              Example("13800000000", reject("phone"), "phone(kinds=landline)"),
+              Example("", reject("phone"))),
+    options={"kinds": _kinds})
+def phone(kinds: frozenset[str] = frozenset({_MOBILE, _LANDLINE})) -> Check:
+    """Eleven digits of a mobile, or area code and number with `-` and an extension, if there is one; spacing, dashes and
+    the country's 86 go. `kinds`, joined by `|`: `mobile`, `landline`, `hotline` (400, 800), `service` (110, 12345, 95588)."""
+    wrong, segment, area = reject("phone"), suspect("phone_segment"), suspect("phone_area")
+    switched = [form for kind, form in _FORMS.items() if kind in kinds and kind in (_LANDLINE, "hotline")]
+    alone = [form for kind, form in _FORMS.items() if kind in kinds and kind not in (_LANDLINE, "hotline")]
+    joined = [f"(?:{'|'.join(switched)}){_EXTENSION}"] if switched else []
+    matches = re.compile("|".join([*alone, *joined])).fullmatch
+    with_extension = re.compile("|".join(switched) or r"(?!)").fullmatch
 
     def check(text: str) -> Verdict:
-        if _PLAIN(text):
-            return KEEP
-        digits = _SPACING.sub("", half(text))
-        country = _COUNTRY.match(digits)
-        if country:
-            digits = digits[country.end():]
-        if not _NUMBER(digits):
-            return wrong
-        return fix(digits, "phone") if digits != text else KEEP
+        number = text
+        if not matches(text):
+            number = spelt(half(text))
+            if not matches(number):
+                return wrong
+            return fix(number, "phone")
+        if number[0] == "0":
+            return KEEP if number[:4 if number[1] > "2" else 3] in _area_codes() else area
+        return KEEP if len(number) != 11 or number[0] != "1" or _IN_USE(number) else segment
+
+    def spelt(text: str) -> str:
+        split = _INNER(text)
+        if split:
+            number = _bare(split[1])
+            if with_extension(number):
+                return f"{number}-{split[2]}"
+        return _bare(text)
 
     return check
+
+
+@cache
+def _area_codes() -> frozenset[str]:
+    """From phonenumbers 9.0.43 (Apache-2.0, a port of libphonenumber); the numbering plan itself was not read."""
+    lines = (files("schemas.rules") / "area_codes.csv").read_text(encoding="utf-8").splitlines()
+    return frozenset(row["code"] for row in csv.DictReader(lines))
+
+
+def _bare(text: str) -> str:
+    """Digits as they are dialled at home."""
+    digits = _SPACING.sub("", text)
+    country = _COUNTRY.match(digits)
+    if country:
+        digits = digits[country.end():]
+        if country[1] and digits[:1] in set("123456789") and not re.fullmatch(_FORMS[_MOBILE], digits):
+            home = f"0{digits}"
+            digits = home if re.fullmatch(_FORMS[_LANDLINE], home) else digits
+    return digits[1:] if _TRUNK(digits) else digits

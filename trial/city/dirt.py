@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
+from trial.city.places import RETIRED
 from trial.city.residents import Population, Resident, check_character
 
 __all__ = ["DIRT", "Dirt", "DirtyPopulation"]
@@ -84,6 +85,29 @@ def _wide_division(row: Resident, _: int) -> Resident:
     return row._replace(division=row.division.translate(_WIDE))
 
 
+def _retired_division(row: Resident, turn: int) -> Resident:
+    return row._replace(division=RETIRED[turn % len(RETIRED)])
+
+
+def _no_division(row: Resident, _: int) -> Resident:
+    return row._replace(division="390101")
+
+
+def _late_number(row: Resident, turn: int) -> Resident:
+    """One born years after the code of their number was retired. 2004 has a 29 February for whoever has that birthday."""
+    body = RETIRED[turn % len(RETIRED)] + "2004" + row.resident_id[10:17]
+    return row._replace(resident_id=body + check_character(body), birth_date="2004" + row.birth_date[4:])
+
+
+def _cut_number(row: Resident, _: int) -> Resident:
+    return row._replace(resident_id=row.resident_id[:17])
+
+
+def _odd_phone(row: Resident, turn: int) -> Resident:
+    """A segment nobody has, and an area code that is none."""
+    return row._replace(phone=f"154{turn:08}" if turn % 2 else f"0300333{turn % 10000:04}")
+
+
 def _short_division(row: Resident, _: int) -> Resident:
     return row._replace(division=row.division[:5])
 
@@ -133,6 +157,11 @@ DIRT = (
     Dirt("unknown_division", 3, "suspect", _division),
     Dirt("wide_division", 3, "fixed", _wide_division),
     Dirt("short_division", 2, "rejected", _short_division),
+    Dirt("retired_division", 2, "suspect", _retired_division),
+    Dirt("no_division", 2, "suspect", _no_division),
+    Dirt("late_number", 2, "suspect", _late_number),
+    Dirt("cut_number", 2, "rejected", _cut_number),
+    Dirt("odd_phone", 2, "suspect", _odd_phone),
     Dirt("no_phone", 2, "rejected", _no_phone),
     Dirt("no_date", 2, "rejected", _no_date),
     Dirt("date_to_come", 2, "rejected", _not_yet),

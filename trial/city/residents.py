@@ -21,6 +21,8 @@ _GIVEN = (
 )
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _FIRST_BIRTH = dt.date(1932, 1, 1).toordinal()
+#: From then on nobody was given a number with one of the retired codes.
+_NEW_CODES = dt.date(2000, 1, 1)
 _LAST_BIRTH = dt.date(2024, 12, 31).toordinal()
 _MOBILE = ("130", "131", "135", "136", "138", "139", "150", "151", "152", "158", "159", "177", "180", "187", "188", "189")
 
@@ -83,6 +85,8 @@ class Population:
             born = dt.date.fromordinal(chance.randrange(_FIRST_BIRTH, _LAST_BIRTH))
             body = f"{code}{born:%Y%m%d}{order:03}"
             check = check_character(body)
+            if code in RETIRED and born >= _NEW_CODES:
+                continue
             if int(body) not in self._taken and check.endswith(last):
                 self._taken.add(int(body))
                 return body + check, born.isoformat(), order

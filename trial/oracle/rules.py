@@ -1,4 +1,4 @@
-"""The first rules, written a second time from the standards: GB 11643 numbers, division codes, dates, phones, texts.
+"""The first rules, written a second time from the standards: dates and texts here, numbers in identity.
 
 Works on decoded values and knows no memo and no slices. A rule is a name with options, as the dataset writes it.
 """
@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from trial.oracle.codes import meaning
+from trial.oracle.identity import IDENTITY, Said
 from trial.oracle.plan import Dataset
 
 __all__ = ["Finding", "RowRules"]
@@ -31,6 +32,7 @@ class _Said(NamedTuple):
     value: Any
     reason: str = ""
     severity: str = ""
+    proposed: str = ""
 
 
 class _Word(NamedTuple):
@@ -42,10 +44,8 @@ class _Word(NamedTuple):
     after: str
 
 
-_Rule = Callable[[str, Mapping[str, str], int], _Said]
+_Rule = Callable[[str, Mapping[str, str], int], _Said | Said]
 _USE = re.compile(r"([a-z_]+)(?:\((.*)\))?")
-#: Provinces by the first two digits: GB/T 2260, 83 for permits of Taiwan residents, 9 for foreigners' cards.
-_PROVINCE = re.compile("1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3]|9")
 #: Full-width forms as ASCII; and of them the letters and digits alone, for Chinese punctuation stays.
 _HALF = {number: chr(number - 0xFEE0) for number in range(0xFF01, 0xFF5F)}
 _NARROW = {number: half for number, half in _HALF.items() if half.isalnum()}
@@ -78,7 +78,7 @@ def _apply(uses: list[tuple[_Rule, Mapping[str, str]]], value: Any, arrived: int
     for rule, options in uses:
         said = rule(value, options, arrived) if value is not None or rule is _required else _Said(value)
         if said.severity:
-            found.append(_Word(said.reason, said.severity, value or "", said.value if said.severity == "fix" else ""))
+            found.append(_Word(said.reason, said.severity, value or "", said.value if said.severity == "fix" else said.proposed))
         value = said.value
         if said.severity == "reject":
             break
@@ -139,38 +139,6 @@ def _code(value: str, options: Mapping[str, str], arrived: int) -> _Said:
             return _Said(value, "code_unknown", "reject")
 
 
-def _resident_id(value: str, options: Mapping[str, str], arrived: int) -> _Said:
-    """GB 11643: 17 digits and a check character; the division may be a retired one."""
-    canonical = "".join(_half(value).split()).upper()
-    if not re.fullmatch(r"[0-9]{17}[0-9X]", canonical):
-        return _Said(value, "id_form", "reject")
-    if not _is_date(canonical[6:10], canonical[10:12], canonical[12:14], arrived):
-        return _Said(value, "id_birth", "reject")
-    if _mod_11_2(canonical[:17]) != canonical[17]:
-        return _Said(value, "id_check", "reject")
-    if canonical != value:
-        return _Said(canonical, "id_form", "fix")
-    if not _PROVINCE.match(canonical):
-        return _Said(value, "id_division", "suspect")
-    return _Said(value)
-
-
-def _mod_11_2(digits: str) -> str:
-    """ISO 7064 MOD 11-2, worked digit by digit."""
-    product = 0
-    for digit in digits:
-        product = (product + int(digit)) * 2 % 11
-    return "0123456789X"[(12 - product) % 11]
-
-
-def _phone(value: str, options: Mapping[str, str], arrived: int) -> _Said:
-    digits = re.sub(r"[\s()\-]", "", _half(value))
-    digits = re.sub(r"^(\+86|0086|86(?=1[0-9]{10}$))", "", digits)
-    if not re.fullmatch(r"1[3-9][0-9]{9}|0[0-9]{9,11}", digits):
-        return _Said(value, "phone", "reject")
-    return _Said(digits, "phone", "fix") if digits != value else _Said(value)
-
-
 def _date(value: str, options: Mapping[str, str], arrived: int) -> _Said:
     match = re.fullmatch(r"([0-9]{4})(?:([0-9][0-9])([0-9][0-9])|[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})|年([0-9]{1,2})月([0-9]{1,2})日)",
                          _half(value).strip())
@@ -192,18 +160,11 @@ def _is_date(year: str, month: str, day: str, arrived: int | None) -> bool:
     return arrived is None or date <= dt.datetime.fromtimestamp(arrived / 1000, _SHANGHAI).date()
 
 
-def _division_code(value: str, options: Mapping[str, str], arrived: int) -> _Said:
-    digits = _half(value).strip()
-    if not re.fullmatch(rf"[0-9]{{{options.get('digits', 6)}}}", digits):
-        return _Said(value, "division", "reject")
-    return _Said(digits, "division", "fix") if digits != value else _Said(value)
-
-
 def _half(text: str) -> str:
     return text.translate(_HALF)
 
 
 _RULES: dict[str, _Rule] = {
     "required": _required, "full_width": _full_width, "blanks": _blanks, "length": _length, "one_of": _one_of,
-    "code": _code, "resident_id": _resident_id, "phone": _phone, "date": _date, "division_code": _division_code,
+    "code": _code, "date": _date, **IDENTITY,
 }

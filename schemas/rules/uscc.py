@@ -25,8 +25,10 @@ _CHECK: Final = tuple(_ALPHABET[-rest % 31] for rest in range(31))
 #: Which kinds of body (second character) each registering department (first character) gives codes to.
 _KINDS: Final = {"1": "1239", "2": "19", "3": "123459", "4": "19", "5": "1239", "6": "129", "7": "129", "8": "19", "9": "123",
                  "A": "19", "N": "1239", "Y": "1"}
-#: The series of Xiamen that fails the check in real licences (reported with hutool's validator; registered before 2016).
-_IRREGULAR = re.compile("9[123]3502[0-9]{2}M0001").match
+#: A series of Fujian, where codes were tried first, that fails the last check in real licences (shown by IDCheck and hutool).
+_IRREGULAR = re.compile("9[123]35[0-9]{4}M000[01]").match
+#: Codes were given out from October 2015 on; the tables are those of the ends of years.
+_BEGAN: Final = 2014
 _REMEMBERED: Final = 1 << 14
 _GOES_ON: Final = "the record goes on as it is"
 
@@ -41,18 +43,18 @@ _GOES_ON: Final = "the record goes on as it is"
                                       Text("两个校验码都相符，已改正", "both check characters agree, so it was changed")),
              "uscc_check": Reason(Text("校验码不符", "the check character is wrong"),
                                   Text("核对是否录错或换位", "see whether a character was mistyped or two were swapped")),
-             "uscc_irregular": Reason(Text("校验码不符，与厦门 2016 年前发放的一批代码相同",
-                                           "the check character is wrong as in a series given out in Xiamen before 2016"),
+             "uscc_irregular": Reason(Text("校验码不符，与福建 2016 年前发放的一批代码相同",
+                                           "the check character is wrong as in a series given out in Fujian before 2016"),
                                       Text("核对营业执照；记录照常流转", f"compare with the licence; {_GOES_ON}")),
              "uscc_department": Reason(Text("前两位不是已知的登记部门和类别", "characters 1 and 2 are no known department and kind"),
                                        Text("核对第 1、2 位；记录照常流转", f"look at characters 1 and 2; {_GOES_ON}")),
-             "uscc_division": Reason(Text("第 3 至 8 位不在历年区划代码表中", "characters 3 to 8 are in no table of division codes"),
+             "uscc_division": Reason(Text("第 3 至 8 位不属于 2015 年以来的地区", "characters 3 to 8 are of no place there was since 2015"),
                                      Text("核对第 3 至 8 位；记录照常流转", f"look at characters 3 to 8; {_GOES_ON}")),
              "uscc_organisation": Reason(Text("第 9 至 17 位的组织机构代码校验码不符",
                                               "the organisation code in characters 9 to 17 fails its own check"),
                                          Text("核对第 9 至 17 位；记录照常流转", f"look at characters 9 to 17; {_GOES_ON}"))},
     # All made up.
-    examples=(Example("91341502MA0000015Y", KEEP), Example("52412723500000058H", KEEP), Example("1110000000000006XJ", KEEP),
+    examples=(Example("91341502MA0000015Y", KEEP), Example("91320594MA0000015J", KEEP), Example("1110000000000006XJ", KEEP),
               Example("N2341523MB00000275", KEEP), Example("A1110000MC0000039K", KEEP), Example("Y1110000MD00000406", KEEP),
               Example("91341502ma0000015y", fix("91341502MA0000015Y", "uscc_form")),
               Example("９１ 341502 MA0000015-Y", fix("91341502MA0000015Y", "uscc_form")),
@@ -62,10 +64,11 @@ _GOES_ON: Final = "the record goes on as it is"
               Example("91341502MA000001", reject("uscc_form")), Example("", reject("uscc_form")),
               Example("91350203M00010006Q", suspect("uscc_irregular")), Example("91350203M00010016Q", reject("uscc_check")),
               Example("36341502MB00000862", suspect("uscc_department")), Example("91390101MA0000090W", suspect("uscc_division")),
+              Example("52412723500000058H", suspect("uscc_division")),
               Example("91341502MA00000162", suspect("uscc_organisation"))))
 def uscc() -> Check:
-    """Alphabet and check character must hold. What the parts say is a doubt at most: new departments come, divisions are
-    older than tables, and one city's series is known to fail its check.
+    """Alphabet and check character must hold. What the parts say is a doubt at most: new departments come, registry offices
+    have codes of their own below a city's (320594 for a zone of Suzhou), and one province's series is known to fail its check.
 
     A letter that is never used is read as the digit it looks like where both check characters, the last and that of the
     organisation code, then hold; a wrong reading has one chance in 341.
@@ -113,7 +116,8 @@ class _Heads(dict[str, tuple[int, Verdict]]):
         if len(self) >= _REMEMBERED:
             self.clear()
         doubt = (suspect("uscc_department") if head[1] not in _KINDS.get(head[0], "")
-                 else KEEP if divisions.known(head[2:]) else suspect("uscc_division"))
+                 else KEEP if any(divisions.last_year(code) >= _BEGAN for code in (head[2:], f"{head[2:6]}00"))
+                 else suspect("uscc_division"))
         told = self[head] = _worth(head, 0), doubt
         return told
 

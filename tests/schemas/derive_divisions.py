@@ -34,7 +34,7 @@ class Era(NamedTuple):
 
 def _eras(table: dict[str, list[dict[str, Any]]]) -> list[Era]:
     """Eleven codes that came and went within a year end there before they begin."""
-    return [Era(code, one["address"], one["start_year"] or 0, one["end_year"] and max(one["end_year"], one["start_year"] or 0) or 0)
+    return [Era(code, one["address"], one["start_year"] or 0, (one["end_year"] and max(one["end_year"], one["start_year"] or 0)) or 0)
             for code, line in table.items() for one in line]
 
 

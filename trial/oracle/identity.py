@@ -174,8 +174,8 @@ def _uscc(value: str, options: _Options, arrived: int) -> Said:
         return Said(read, "uscc_lookalike", "fix") if sound else Said(value, "uscc_form", "reject")
     own = _last_of_organisation(code[8:16]) == code[16]
     right = _last_of_credit(code[:17]) == code[17]
-    xiamen = code[:2] in ("91", "92", "93") and code[2:6] == "3502" and code[8:13] == "M0001" and own
-    if not right and not xiamen:
+    fujian = code[:2] in ("91", "92", "93") and code[2:4] == "35" and code[8:13] in ("M0000", "M0001") and own
+    if not right and not fujian:
         return Said(value, "uscc_check", "reject")
     if code != value:
         return Said(code, "uscc_form", "fix")
@@ -183,7 +183,7 @@ def _uscc(value: str, options: _Options, arrived: int) -> Said:
         return Said(value, "uscc_irregular", "suspect")
     if not _PAIRS.fullmatch(code[:2]):
         return Said(value, "uscc_department", "suspect")
-    if code[2:8] not in _divisions():
+    if max(_divisions().get(place, 0) for place in (code[2:8], code[2:6] + "00")) < 2014:
         return Said(value, "uscc_division", "suspect")
     return Said(value) if own else Said(value, "uscc_organisation", "suspect")
 

@@ -48,6 +48,9 @@ def _kinds(text: str) -> frozenset[str]:
                              Text("写作 11 位手机号，或区号加号码", "write 11 digits, or area code and number")),
              "phone_segment": Reason(Text("手机号段尚未启用", "no mobile number begins so yet"),
                                      Text("核对前三位；记录照常流转", "look at the first three digits; the record goes on as it is")),
+             "phone_length": Reason(Text("该区号的号码不是这么多位", "numbers under this area code have more digits, or fewer"),
+                                    Text("核对是否为升位前的旧号；记录照常流转",
+                                         "see whether it is from before the digits were added; the record goes on as it is"), "timeliness"),
              "phone_area": Reason(Text("没有这个区号", "there is no such area code"),
                                   Text("核对区号；记录照常流转", "look at the area code; the record goes on as it is"))},
     examples=(Example("13800000000", KEEP), Example("+86 138-0000-0000", fix("13800000000", "phone")),
@@ -59,6 +62,7 @@ def _kinds(text: str) -> frozenset[str]:
               Example("0564-3330000转801", fix("05643330000-801", "phone")), Example("05643330000-801", KEEP),
               Example("010-8888-0000-8001", fix("01088880000-8001", "phone")),
               Example("15400000000", suspect("phone_segment")), Example("03003330000", suspect("phone_area")),
+              Example("05323330000", suspect("phone_length")), Example("053283330000", KEEP),
               Example("12345", reject("phone")), Example("008613812345", reject("phone")), Example("0103330000", reject("phone")),
               Example("8605643330000", reject("phone")), Example("13800000000-1", reject("phone")),
               Example("400-000-0000", reject("phone")),
@@ -72,6 +76,7 @@ def phone(kinds: frozenset[str] = frozenset({_MOBILE, _LANDLINE})) -> Check:
     """Eleven digits of a mobile, or area code and number with `-` and an extension, if there is one; spacing, dashes and
     the country's 86 go. `kinds`, joined by `|`: `mobile`, `landline`, `hotline` (400, 800), `service` (110, 12345, 95588)."""
     wrong, segment, area = reject("phone"), suspect("phone_segment"), suspect("phone_area")
+    length = suspect("phone_length")
     switched = [form for kind, form in _FORMS.items() if kind in kinds and kind in (_LANDLINE, "hotline")]
     alone = [form for kind, form in _FORMS.items() if kind in kinds and kind not in (_LANDLINE, "hotline")]
     joined = [f"(?:{'|'.join(switched)}){_EXTENSION}"] if switched else []
@@ -86,7 +91,11 @@ def phone(kinds: frozenset[str] = frozenset({_MOBILE, _LANDLINE})) -> Check:
                 return wrong
             return fix(number, "phone")
         if number[0] == "0":
-            return KEEP if number[:4 if number[1] > "2" else 3] in _area_codes() else area
+            code = number[:4 if number[1] > "2" else 3]
+            digits = _area_codes().get(code)
+            if digits is None:
+                return area
+            return KEEP if len(number.partition("-")[0]) - len(code) in digits else length
         return KEEP if len(number) != 11 or number[0] != "1" or _IN_USE(number) else segment
 
     def spelt(text: str) -> str:
@@ -101,10 +110,11 @@ def phone(kinds: frozenset[str] = frozenset({_MOBILE, _LANDLINE})) -> Check:
 
 
 @cache
-def _area_codes() -> frozenset[str]:
-    """From phonenumbers 9.0.43 (Apache-2.0, a port of libphonenumber); the numbering plan itself was not read."""
+def _area_codes() -> dict[str, frozenset[int]]:
+    """How many digits follow each area code. From phonenumbers 9.0.43 (Apache-2.0, a port of libphonenumber); the numbering
+    plan itself was not read."""
     lines = (files("schemas.rules") / "area_codes.csv").read_text(encoding="utf-8").splitlines()
-    return frozenset(row["code"] for row in csv.DictReader(lines))
+    return {row["code"]: frozenset(map(int, row["digits"].split("|"))) for row in csv.DictReader(lines)}
 
 
 def _bare(text: str) -> str:

@@ -29,7 +29,8 @@ _OLD_CARD = re.compile(r"[A-Z]{3}[0-9]{12}").fullmatch
 _WEIGHTS = tuple(2 ** place % 11 for place in range(17, 0, -1))
 #: The check character by the weighted sum of the 17 ASCII codes before it, modulo 11.
 _CHECK = tuple("0123456789X"[(1 - rest + ord("0") * sum(_WEIGHTS)) % 11] for rest in range(11))
-#: Endings that make a city's code one for all its districts, or for its town or suburbs: in numbers, and in few tables.
+#: Endings that make a city's code one for all its districts, or for its town or suburbs: in numbers as long as there is the
+#: city, and in few tables.
 _SUMS: Final = ("01", "02", "11", "20")
 #: In numbers of 15 digits these serials marked people born before 1900.
 _CENTENARIANS: Final = ("996", "997", "998", "999")
@@ -191,8 +192,8 @@ def _until(digits: str) -> str:
     if digits[0] == "9":
         return str(divisions.STILL) if divisions.known(digits[1:3] + "0000") else ""
     last = divisions.last_year(digits)
-    if last == divisions.NEVER and digits[4:] in _SUMS and divisions.known(digits[:4] + "00"):
-        last = divisions.STILL
+    if digits[4:] == "01" or (last == divisions.NEVER and digits[4:] in _SUMS):
+        last = max(last, divisions.last_year(digits[:4] + "00"))
     return str(min(last + _SLACK, divisions.STILL)) if last else ""
 
 

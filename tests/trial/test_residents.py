@@ -98,7 +98,7 @@ def test_dirt_meets_the_fate_it_says_under_the_rules_of_its_dataset_and_every_wo
     assert fields["retired_division"] == {"division:division_retired"}
     assert fields["no_division"] == {"division:division_unknown"}
     assert fields["no_phone"] == {"phone:phone"}
-    assert fields["odd_phone"] == {"phone:phone_area", "phone:phone_segment"}
+    assert fields["odd_phone"] == {"phone:phone_area", "phone:phone_length", "phone:phone_segment"}
     assert fields["wide_division"] == fields["short_division"] == {"division:division"}
 
 

@@ -104,8 +104,8 @@ def _cut_number(row: Resident, _: int) -> Resident:
 
 
 def _odd_phone(row: Resident, turn: int) -> Resident:
-    """A segment nobody has, and an area code that is none."""
-    return row._replace(phone=f"154{turn:08}" if turn % 2 else f"0300333{turn % 10000:04}")
+    """A segment nobody has, an area code that is none, and a number of Qingdao from before it had eight digits."""
+    return row._replace(phone=(f"154{turn:08}", f"0300333{turn % 10000:04}", f"0532333{turn % 10000:04}")[turn % 3])
 
 
 def _short_division(row: Resident, _: int) -> Resident:

@@ -44,8 +44,10 @@ def _divisions() -> dict[str, int]:
 
 
 @cache
-def _area_codes() -> set[str]:
-    return {line.split(",")[0] for line in (_SCHEMAS / "rules" / "area_codes.csv").read_text(encoding="utf-8").splitlines()[1:]}
+def _area_codes() -> dict[str, list[str]]:
+    """The lengths of the numbers behind each area code."""
+    lines = (_SCHEMAS / "rules" / "area_codes.csv").read_text(encoding="utf-8").splitlines()[1:]
+    return {line.split(",")[0]: line.split(",")[1].split("|") for line in lines}
 
 
 def _narrow(text: str) -> str:
@@ -107,9 +109,9 @@ def _kind(number: str) -> str:
 def _where(value: str, number: str, born: dt.date) -> Said:
     if number[0] == "9":
         return Said(value) if number[1:3] + "0000" in _divisions() else Said(value, "id_division", "suspect")
-    last = _divisions().get(number[:6], 0)
-    if not last and number[4:6] in ("01", "02", "11", "20") and number[:4] + "00" in _divisions():
-        return Said(value)
+    last, city = (_divisions().get(code, 0) for code in (number[:6], number[:4] + "00"))
+    if number[4:6] == "01" or (number[4:6] in ("02", "11", "20") and not last):
+        last = max(last, city)
     if not last:
         return Said(value, "id_division", "suspect")
     return Said(value, "id_era", "suspect") if born.year > last + 1 else Said(value)
@@ -269,7 +271,10 @@ def _served(number: str) -> Said:
         return Said(number) if used else Said(number, "phone_segment", "suspect")
     if number[0] == "0":
         area = number[:3] if number[1] in "12" else number[:4]
-        return Said(number) if area in _area_codes() else Said(number, "phone_area", "suspect")
+        if area not in _area_codes():
+            return Said(number, "phone_area", "suspect")
+        rest = number.split("-")[0].removeprefix(area)
+        return Said(number) if str(len(rest)) in _area_codes()[area] else Said(number, "phone_length", "suspect")
     return Said(number)
 
 

@@ -6,7 +6,8 @@ __all__ = ["bare", "half", "narrow"]
 
 _HALF = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _NARROW = {code: plain for code, plain in _HALF.items() if chr(plain).isalnum()}
-_BETWEEN = re.compile(r"[\s\-\u2010-\u2015]")
+#: Blanks, dashes, and what is copied along with a number and seen by nobody: zero-width and bidirectional characters.
+_BETWEEN = re.compile(r"[\s\-\u2010-\u2015\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 _WIDE = re.compile("[" + "".join(map(chr, _NARROW)) + "]").search
 
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from schemas.codes import divisions
 from schemas.reasons import Reason
-from schemas.rules.characters import half
+from schemas.rules.characters import bare
 from schemas.rules.rule import Check, Example, rule
 from schemas.rules.verdict import KEEP, Verdict, fix, reject, suspect
 from schemas.text import Text
@@ -68,7 +68,7 @@ def division_code(digits: int = 6, retired: str = "suspect") -> Check:
         if matches(text):
             county = text[:_COUNTY]
             return told.get(county) or judged(county)
-        code = half(text).strip()
+        code = bare(text)
         return fix(code, "division") if matches(code) else wrong
 
     return check

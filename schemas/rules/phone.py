@@ -21,10 +21,11 @@ _FORMS: Final = {
     _LANDLINE: r"0(?:10|2[0-9])[0-9]{8}|0[3-9][0-9]{2}[0-9]{7,8}",
     "hotline": r"[48]00[0-9]{7}",
     "service": r"1[0-9]{2}|1[0-9]{4}|1010[0-9]{4}|95[0-9]{3,6}|96[0-9]{3,4}"}
-#: Segments of mobile numbers that are in use, as libphonenumber has them.
-_IN_USE = re.compile(r"1(?:[38][0-9]|4[57]|[59][0-35-9]|6[25-7]|7[0-35-8]|610|740[0-5])").match
+#: Mobile numbers of segments that are in use, as libphonenumber has them.
+_IN_USE: Final = r"1(?:(?:[38][0-9]|4[57]|[59][0-35-9]|6[25-7]|7[0-35-8])[0-9]{8}|(?:610[0-9]|740[0-5])[0-9]{6})"
+_NEVER: Final = r"(?!)"
 _EXTENSION = r"(?:-[0-9]{1,6})?"
-_SPACING = re.compile(r"[\s()\-.\u2010-\u2015]")
+_SPACING = re.compile(r"[\s()\-.\u2010-\u2015\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 #: What people write before an extension.
 _INNER = re.compile(r"(.*[0-9)])\s*(?:-|转|分机|[x#*,;]|ext\.?)[\s:]*([0-9]{1,6})\s*", re.IGNORECASE).fullmatch
 #: The country's code is beyond doubt with + or 00 before it; bare, only before a mobile number.
@@ -81,22 +82,24 @@ def phone(kinds: frozenset[str] = frozenset({_MOBILE, _LANDLINE})) -> Check:
     alone = [form for kind, form in _FORMS.items() if kind in kinds and kind not in (_LANDLINE, "hotline")]
     joined = [f"(?:{'|'.join(switched)}){_EXTENSION}"] if switched else []
     matches = re.compile("|".join([*alone, *joined])).fullmatch
-    with_extension = re.compile("|".join(switched) or r"(?!)").fullmatch
+    with_extension = re.compile("|".join(switched) or _NEVER).fullmatch
+    mobile = re.compile(_FORMS[_MOBILE] if _MOBILE in kinds else _NEVER).fullmatch
+    in_use = re.compile(_IN_USE if _MOBILE in kinds else _NEVER).fullmatch
 
     def check(text: str) -> Verdict:
-        number = text
+        # Most are mobile numbers, and most of these as they should be.
+        if in_use(text):
+            return KEEP
         if not matches(text):
             number = spelt(half(text))
-            if not matches(number):
-                return wrong
-            return fix(number, "phone")
-        if number[0] == "0":
-            code = number[:4 if number[1] > "2" else 3]
-            digits = _area_codes().get(code)
-            if digits is None:
-                return area
-            return KEEP if len(number.partition("-")[0]) - len(code) in digits else length
-        return KEEP if len(number) != 11 or number[0] != "1" or _IN_USE(number) else segment
+            return fix(number, "phone") if matches(number) else wrong
+        if text[0] != "0":
+            return segment if mobile(text) else KEEP
+        code = text[:4 if text[1] > "2" else 3]
+        digits = _area_codes().get(code)
+        if digits is None:
+            return area
+        return KEEP if len(text.partition("-")[0]) - len(code) in digits else length
 
     def spelt(text: str) -> str:
         split = _INNER(text)

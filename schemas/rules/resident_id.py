@@ -78,6 +78,7 @@ def _old(text: str) -> bool:
               Example("11010519491231002x", fix("11010519491231002X", "id_form")),
               Example("１１０１０５ 19491231 002Ｘ", fix("11010519491231002X", "id_form")),
               Example("110105-19491231-002X", fix("11010519491231002X", "id_form")),
+              Example("\u202d11010519491231002X\u202c", fix("11010519491231002X", "id_form")),
               Example("390105194912310021", suspect("id_division")),
               Example("110105194912310021", reject("id_check")), Example("11010519491331002X", reject("id_birth")),
               Example("110105194912310", reject("id_birth")), Example("", reject("id_form")),

@@ -35,7 +35,7 @@ SPELLINGS = sorted({shown.given for _, shown in every_example() if shown.given})
 WRITTEN = sorted({shown.use or rule.name for rule, shown in every_example()})
 
 #: Any text; a text of the rules' examples; and one with some characters put in, taken out or doubled.
-CHARACTERS = "0123456789xX ０１Ｘ　-/.年月日+()\t\u00a0٣²ⅷ\u2028a甲ßſıIOSZ转—"
+CHARACTERS = "0123456789xX ０１Ｘ　-/.年月日+()\t\u00a0٣²ⅷ\u2028a甲ßſıIOSZ转—\u200b\u202d"
 TEXTS = st.one_of(
     st.text(max_size=12), st.sampled_from(SPELLINGS), st.text(CHARACTERS, max_size=20),
     st.builds(lambda text, spot, size, put: text[:spot] + put + text[spot + size:], st.sampled_from(SPELLINGS),

@@ -19,7 +19,8 @@ _WIDE = str.maketrans("0123456789X-", "０１２３４５６７８９Ｘ－")
 
 def spelt(chance: random.Random, number: str) -> str:
     """As people write it: full-width, in lower case, with something between the characters or around them."""
-    place, between = chance.randrange(len(number) + 1), chance.choice(("", " ", "-", "\u3000", "—", "\t", ".", "ß", "甲"))
+    place = chance.randrange(len(number) + 1)
+    between = chance.choice(("", " ", "-", "\u3000", "—", "\t", ".", "ß", "甲", "\u200b", "\u202d", "\ufeff"))
     number = number[:place] + between + number[place:]
     return chance.choice((number, number.lower(), number.translate(_WIDE), f" {number}\n"))
 

@@ -19,6 +19,8 @@ _SCHEMAS = Path(__file__).parents[2] / "schemas"
 _SHANGHAI = dt.timezone(dt.timedelta(hours=8))
 _CREDIT = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _DASHES = "-‐‑‒–—―"
+#: What is copied along with a number and seen by nobody.
+_UNSEEN = {0xAD, 0xFEFF, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070)}
 
 
 class Said(NamedTuple):
@@ -54,9 +56,14 @@ def _narrow(text: str) -> str:
     return "".join(chr(ord(sign) - 0xFEE0) if 0xFF01 <= ord(sign) <= 0xFF5E else sign for sign in text)
 
 
+def _between(sign: str) -> bool:
+    """Whether it says nothing inside a number."""
+    return sign in _DASHES or ord(sign) in _UNSEEN or re.match(r"\s", sign) is not None
+
+
 def _plain(text: str) -> str:
     """Half-width capitals without blanks and dashes; nothing where other writing is among them."""
-    code = "".join(sign for sign in _narrow(text) if sign not in _DASHES and not re.match(r"\s", sign))
+    code = "".join(sign for sign in _narrow(text) if not _between(sign))
     return code.upper() if all(ord(sign) < 128 for sign in code) else ""
 
 
@@ -204,7 +211,7 @@ def _organisation_code(value: str, options: _Options, arrived: int) -> Said:
 
 
 def _division_code(value: str, options: _Options, arrived: int) -> Said:
-    digits = _narrow(value).strip()
+    digits = _plain(value)
     if not re.fullmatch(rf"[0-9]{{{options.get('digits', 6)}}}", digits):
         return Said(value, "division", "reject")
     if digits != value:
@@ -252,7 +259,7 @@ def _is_phone(text: str, wanted: list[str]) -> bool:
 
 def _dialled(text: str) -> str:
     """As it is dialled at home: no spacing, no country, no trunk 0 before a mobile number."""
-    digits = "".join(sign for sign in text if sign not in "()." + _DASHES and not re.match(r"\s", sign))
+    digits = "".join(sign for sign in text if sign not in "()." and not _between(sign))
     for country in ("+86", "0086"):
         if digits.startswith(country):
             digits = digits[len(country):]

@@ -11,6 +11,7 @@ from connectors.settings import ConnectSettings
 from console.cli import app
 from console.serve.settings import ServeSettings
 from ledger.settings import LedgerSettings
+from schemas.rules import RULES, use_of
 from streams.settings import WorkerSettings
 
 ROOT = Path(__file__).parents[2]
@@ -54,3 +55,11 @@ def test_every_command_of_the_command_line_is_told() -> None:
     told = " ".join(commands(ENGLISH))
     processes = {"worker", "connect", "serve", "demo", "up", "down"}
     assert not {name for name in get_command(app).commands if name not in processes and f"shutong {name}" not in told}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("text", [ENGLISH, CHINESE])
+def test_every_rule_it_shows_takes_the_options_shown(text: str) -> None:
+    """As a dataset could write it: a rule or an option that is gone raises."""
+    shown = [use for use in re.findall(r"`([a-z_]+(?:\([^`()]*\))?)`", text) if use.partition("(")[0] in RULES]
+    assert {use_of(use).rule.name for use in shown} >= {"resident_id", "uscc", "division_code", "phone", "bank_card"}
+    assert "resident_id(kinds=citizen|hmt|foreigner,old=fix)" in shown

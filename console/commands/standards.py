@@ -6,11 +6,10 @@ import typer
 
 from console.context import Output
 from console.output import Format, print_note, print_rows
-from schemas.codes import KEPT_BY_RULES, CodeList, code_list, code_lists
+from schemas.codes import KEPT_BY_RULES, CodeList, code_list, code_lists, divisions
 from schemas.datasets import StandardDataset, standard_dataset, standard_names
 from schemas.elements import Element, element, elements
 from schemas.elements.fit import fields_at
-from schemas.errors import RejectError
 from schemas.text import Text, language
 
 __all__ = ["code_app", "dataset_fields", "element_app", "list_standards"]
@@ -19,6 +18,8 @@ code_app = typer.Typer(help="代码表 / code lists", no_args_is_help=True)
 element_app = typer.Typer(help="标准数据元 / standard elements", no_args_is_help=True)
 
 _KEY_VALUE = {"key": Text("项目", "item"), "value": Text("内容", "content")}
+_CODE = {"code": Text("代码", "code"), "title": Text("名称", "title"), "title_en": Text("英文名称", "title in English"),
+         "synonyms": Text("别名", "synonyms"), "since": Text("始自版本", "since"), "until": Text("止于版本", "until")}
 _FIELDS = {"field": Text("字段", "field"), "title": Text("名称", "title"), "type": Text("类型", "type"), "key": Text("主键", "key"),
            "element": Text("数据元", "element"), "code_list": Text("代码表", "code list"), "level": Text("级别", "level"),
            "rules": Text("规则", "rules")}
@@ -40,17 +41,23 @@ def show_codes(name: Annotated[str, typer.Argument(help="GB/T 2261.1")],
                output: Output = Format.table) -> None:
     """显示一个代码表，或其中含有某些文字的代码 / Show a code list, or the codes with some words in them."""
     if name in KEPT_BY_RULES:
-        rule = KEPT_BY_RULES[name]
-        raise RejectError("kept_by_rule", Text(f"代码表 {name} 由规则 {rule} 掌握", f"code list {name} is kept by rule {rule}"),
-                          advice=Text(f"在字段上使用规则 {rule}", f"use rule {rule} on the field"))
+        _show_divisions(name, find, output)
+        return
     item = code_list(name)
     rows = [{"code": code.code, "title": code.title, "title_en": code.title_en, "synonyms": list(code.synonyms),
              "since": code.since, "until": code.until} for code in (item.find(find) if find else item.codes)]
-    print_rows(rows, {"code": Text("代码", "code"), "title": Text("名称", "title"), "title_en": Text("英文名称", "title in English"),
-                      "synonyms": Text("别名", "synonyms"), "since": Text("始自版本", "since"), "until": Text("止于版本", "until")},
-               output, title=Text(f"{item.id} {item.title}", f"{item.id} {item.title_en}"))
+    print_rows(rows, _CODE, output, title=Text(f"{item.id} {item.title}", f"{item.id} {item.title_en}"))
     print_note(Text(f"来源：{item.source}{'' if item.complete else '；不齐全'}",
                     f"source: {item.source}{'' if item.complete else '; not complete'}"))
+
+
+def _show_divisions(name: str, find: str, output: Format) -> None:
+    """The one list with a history of its own: who had a code, and in the tables of which years."""
+    rows = [{"code": code, "title": era.name, "title_en": "", "synonyms": [], "since": str(era.first or ""),
+             "until": "" if era.last == divisions.STILL else str(era.last)} for code, era in divisions.find(find)]
+    print_rows(rows, _CODE, output, title=Text(f"{name} 行政区划代码", f"{name} divisions"))
+    rule = KEPT_BY_RULES[name]
+    print_note(Text(f"来源：{divisions.SOURCE.zh}；字段用规则 {rule}", f"source: {divisions.SOURCE.en}; the rule for fields is {rule}"))
 
 
 @element_app.command("list")

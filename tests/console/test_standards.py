@@ -36,8 +36,16 @@ def test_a_code_is_found_by_a_word_and_the_source_is_said(shutong: Shutong) -> N
     assert len(rows(shutong, "code", "show", "GB/T 3304")) == 56
 
 
+def test_a_division_is_found_by_code_and_by_name_with_the_years_it_had_the_code(shutong: Shutong) -> None:
+    ran = shutong("--lang", "en", "code", "show", "GB/T 2260", "--find", "362324", "-o", "json")
+    told = [(row["title"], row["since"], row["until"]) for row in json.loads(ran.out)]
+    assert told == [("丰城县", "", "1981"), ("铅山县", "1982", "1999")]
+    assert "division_code" in ran.err
+    assert [row["until"] for row in rows(shutong, "code", "show", "GB/T 2260", "--find", "金安区")] == [""]
+
+
 @pytest.mark.parametrize(("words", "said"), [
-    (("code", "show", "GB/T 0"), "GB/T 2261.1"), (("code", "show", "GB/T 2260"), "division_code"),
+    (("code", "show", "GB/T 0"), "GB/T 2261.1"),
     (("element", "show", "horse"), "resident-id"), (("dataset", "standards", "horse"), "real-estate")])
 def test_what_there_is_not_is_refused_with_what_there_is(shutong: Shutong, words: tuple[str, ...], said: str) -> None:
     ran = shutong(*words)

@@ -54,6 +54,12 @@ def test_a_code_has_the_name_of_its_year(code: str, year: int, name: str) -> Non
     assert divisions.name(code, year) == name
 
 
+def test_divisions_are_found_by_parts_of_code_and_name() -> None:
+    assert {code for code, _ in divisions.find("商水")} == {"411623", "412723"}
+    assert {era.name for _, era in divisions.find("36232")} >= {"铅山县", "丰城县"}
+    assert divisions.find("没有这里") == []
+
+
 def test_last_years_say_what_holds_and_what_never_was() -> None:
     assert divisions.last_year("412723") == 1999
     assert divisions.last_year("411623") == divisions.STILL

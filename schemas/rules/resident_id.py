@@ -3,11 +3,11 @@ residence card. A finding names the part that fails."""
 
 import re
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from operator import mul
 from typing import Final, Generic, TypeVar
 
-from schemas.codes import divisions
+from schemas.codes import code_list, divisions
 from schemas.reasons import Reason
 from schemas.rules.calendar import begins
 from schemas.rules.characters import bare
@@ -55,7 +55,7 @@ def _old(text: str) -> bool:
 @rule(
     title=Text("公民身份号码", "a resident's number"),
     clause="GB 11643-1999: check character by ISO 7064 MOD 11-2; 810000, 820000, 830000 and codes xxxx01, as in id-validator; "
-           "foreigners: 9, province, country, as the immigration administration announced the card of 2023; "
+           "foreigners: 9, province, country (ISO 3166-1), as the immigration administration announced the card of 2023; "
            "their 15 characters, and 996 to 999 of old numbers, as in public validators",
     reasons={"id_form": Reason(Text("不是 18 位公民身份号码，或写法不规范", "not a resident's number of 18 characters as it is written"),
                                Text("写作 17 位数字加校验码，X 大写", "write 17 digits and the check character, X in upper case")),
@@ -66,6 +66,9 @@ def _old(text: str) -> bool:
              "id_era": Reason(Text("号码前六位的区划在出生之前已撤销", "the division of the number was retired before the birth"),
                               Text("核对前六位和出生日期；记录照常流转",
                                    "look at characters 1 to 6 and the birth date; the record goes on as it is"), "consistency"),
+             "id_country": Reason(Text("外国人永久居留身份证号码中没有这个国家或地区", "no country has the code in the foreigner's number"),
+                                  Text("核对第 4 至 6 位，旧证为前三位字母；记录照常流转",
+                                       "look at characters 4 to 6, on old cards the letters; the record goes on as it is")),
              "id_check": Reason(Text("校验码不符", "the check character is wrong"),
                                 Text("核对是否录错或换位", "see whether a digit was mistyped or two were swapped")),
              "id_old": Reason(Text("15 位旧号码", "an old number of 15 digits"),
@@ -75,6 +78,7 @@ def _old(text: str) -> bool:
                                Text("核对前两位和字段的用途", "look at the first two characters, and what the field is for"))},
     # The standard's own worked examples, the announcement's samples, and made-up ones: nobody's.
     examples=(Example("11010519491231002X", KEEP), Example("440524188001010014", KEEP), Example("911124198108030024", KEEP),
+              Example("911000198108030028", KEEP),
               Example("11010519491231002x", fix("11010519491231002X", "id_form")),
               Example("１１０１０５ 19491231 002Ｘ", fix("11010519491231002X", "id_form")),
               Example("110105-19491231-002X", fix("11010519491231002X", "id_form")),
@@ -91,6 +95,7 @@ def _old(text: str) -> bool:
               Example("810000199001010019", KEEP), Example("830000199001010020", KEEP, "resident_id(kinds=hmt)"),
               Example("810000199001010019", reject("id_kind"), "resident_id(kinds=citizen|foreigner)"),
               Example("440401199001010018", KEEP),
+              Example("911999198108030029", suspect("id_country")), Example("ZZZ110090123105", suspect("id_country")),
               Example("KAZ110090123105", KEEP), Example("kaz110090123105", fix("KAZ110090123105", "id_form")),
               Example("KAZ110090123106", reject("id_check"))),
     options={"kinds": _kinds, "old": _old})
@@ -124,7 +129,7 @@ def resident_id(kinds: frozenset[str] = _KINDS, old: bool = False) -> Check:
             return born._replace(severity="fix", reason="id_form", value=number)
         if number[6:10] <= until:
             return born
-        return born._replace(severity="suspect", reason="id_era" if until else "id_division")
+        return born._replace(severity="suspect", reason="id_era" if until else _doubt(number))
 
     def short(number: str, text: str) -> Verdict:
         """The word on 15 characters, or on what is no number at all."""
@@ -135,6 +140,17 @@ def resident_id(kinds: frozenset[str] = _KINDS, old: bool = False) -> Check:
         return kind if _CITIZEN in others else _grown(number, "fix" if old else "reject")
 
     return check
+
+
+def _doubt(number: str) -> str:
+    """What there never was: the country of a foreigner from a province there is, else the division."""
+    return "id_country" if number[0] == "9" and divisions.known(number[1:3] + "0000") else "id_division"
+
+
+@cache
+def _countries() -> frozenset[str]:
+    """Codes of three letters and of three digits; 000 is for people without a nationality."""
+    return frozenset({"000", *(word for code in code_list("ISO 3166-1").codes for word in (code.code, *code.synonyms))})
 
 
 def _kind(number: str) -> str:
@@ -164,7 +180,9 @@ def _old_card(number: str, text: str) -> Verdict:
         return born._replace(severity="reject", reason="id_check")
     if number != text:
         return born._replace(severity="fix", reason="id_form", value=number)
-    return born if divisions.known(number[3:7] + "00") else born._replace(severity="suspect", reason="id_division")
+    if not divisions.known(number[3:7] + "00"):
+        return born._replace(severity="suspect", reason="id_division")
+    return born if number[:3] in _countries() else born._replace(severity="suspect", reason="id_country")
 
 
 class _Remembered(dict[str, Part], Generic[Part]):
@@ -191,7 +209,7 @@ def _area(digits: str) -> tuple[int, str]:
 
 def _until(digits: str) -> str:
     if digits[0] == "9":
-        return str(divisions.STILL) if divisions.known(digits[1:3] + "0000") else ""
+        return str(divisions.STILL) if divisions.known(digits[1:3] + "0000") and digits[3:] in _countries() else ""
     last = divisions.last_year(digits)
     if digits[4:] == "01" or (last == divisions.NEVER and digits[4:] in _SUMS):
         last = max(last, divisions.last_year(digits[:4] + "00"))

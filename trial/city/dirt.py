@@ -99,6 +99,12 @@ def _late_number(row: Resident, turn: int) -> Resident:
     return row._replace(resident_id=body + check_character(body), birth_date="2004" + row.birth_date[4:])
 
 
+def _odd_country(row: Resident, _: int) -> Resident:
+    """On a foreigner's card of Anhui, of a country that there is not."""
+    body = "934999" + row.resident_id[6:17]
+    return row._replace(resident_id=body + check_character(body))
+
+
 def _cut_number(row: Resident, _: int) -> Resident:
     return row._replace(resident_id=row.resident_id[:17])
 
@@ -160,6 +166,7 @@ DIRT = (
     Dirt("retired_division", 2, "suspect", _retired_division),
     Dirt("no_division", 2, "suspect", _no_division),
     Dirt("late_number", 2, "suspect", _late_number),
+    Dirt("odd_country", 2, "suspect", _odd_country),
     Dirt("cut_number", 2, "rejected", _cut_number),
     Dirt("odd_phone", 2, "suspect", _odd_phone),
     Dirt("no_phone", 2, "rejected", _no_phone),

@@ -52,6 +52,13 @@ def _area_codes() -> dict[str, list[str]]:
     return {line.split(",")[0]: line.split(",")[1].split("|") for line in lines}
 
 
+@cache
+def _countries() -> set[str]:
+    """By letters and by numbers; 000 for people without a nationality."""
+    with (_SCHEMAS / "codes" / "countries.csv").open(encoding="utf-8", newline="") as rows:
+        return {"000"} | {word for row in csv.DictReader(rows) for word in [row["code"], *row["synonyms"].split("|")]}
+
+
 def _narrow(text: str) -> str:
     return "".join(chr(ord(sign) - 0xFEE0) if 0xFF01 <= ord(sign) <= 0xFF5E else sign for sign in text)
 
@@ -115,7 +122,9 @@ def _kind(number: str) -> str:
 
 def _where(value: str, number: str, born: dt.date) -> Said:
     if number[0] == "9":
-        return Said(value) if number[1:3] + "0000" in _divisions() else Said(value, "id_division", "suspect")
+        if number[1:3] + "0000" not in _divisions():
+            return Said(value, "id_division", "suspect")
+        return Said(value) if number[3:6] in _countries() else Said(value, "id_country", "suspect")
     last, city = (_divisions().get(code, 0) for code in (number[:6], number[:4] + "00"))
     if number[4:6] == "01" or (number[4:6] in ("02", "11", "20") and not last):
         last = max(last, city)
@@ -149,7 +158,9 @@ def _old_card(value: str, number: str, arrived: int) -> Said:
         return Said(value, "id_check", "reject")
     if number != value:
         return Said(number, "id_form", "fix")
-    return Said(value) if number[3:7] + "00" in _divisions() else Said(value, "id_division", "suspect")
+    if number[3:7] + "00" not in _divisions():
+        return Said(value, "id_division", "suspect")
+    return Said(value) if number[:3] in _countries() else Said(value, "id_country", "suspect")
 
 
 def _last_of_organisation(body: str) -> str:

@@ -35,6 +35,8 @@ _SUMS: Final = ("01", "02", "11", "20")
 #: In numbers of 15 digits these serials marked people born before 1900.
 _CENTENARIANS: Final = ("996", "997", "998", "999")
 _EARLIEST: Final = "1800"
+#: The last year of birth that fits a division there is.
+_EVER: Final = str(divisions.STILL)
 #: Years a police station may go on giving a retired code to the newly born.
 _SLACK: Final = 1
 
@@ -127,7 +129,7 @@ def resident_id(kinds: frozenset[str] = _KINDS, old: bool = False) -> Check:
             return born._replace(severity="reject", reason="id_kind")
         if number != text:
             return born._replace(severity="fix", reason="id_form", value=number)
-        if number[6:10] <= until:
+        if until is _EVER or number[6:10] <= until:
             return born
         return born._replace(severity="suspect", reason="id_era" if until else _doubt(number))
 
@@ -209,11 +211,11 @@ def _area(digits: str) -> tuple[int, str]:
 
 def _until(digits: str) -> str:
     if digits[0] == "9":
-        return str(divisions.STILL) if divisions.known(digits[1:3] + "0000") and digits[3:] in _countries() else ""
+        return _EVER if divisions.known(digits[1:3] + "0000") and digits[3:] in _countries() else ""
     last = divisions.last_year(digits)
     if digits[4:] == "01" or (last == divisions.NEVER and digits[4:] in _SUMS):
         last = max(last, divisions.last_year(digits[:4] + "00"))
-    return str(min(last + _SLACK, divisions.STILL)) if last else ""
+    return _EVER if last == divisions.STILL else str(last + _SLACK) if last else ""
 
 
 def _birth(digits: str) -> tuple[Verdict | None, int]:

@@ -1,13 +1,14 @@
 """What the shape of a row must hold beyond what fastavro asks of a schema: names, unions, and values that are bounded by bytes.
 
-A type that contains itself would let a few bytes a level nest until the reader's stack ends, and items that take no bytes
-would let ten bytes stand for any number of them: neither may reach a worker (I-11).
+Items that take no bytes would let ten bytes stand for any number of them, in every receiver's memory (I-11). A type may contain
+itself where a value can end: `DEEPEST` bounds how far it goes. The row may not: what a subscription cuts would come back inside it.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 
-from schemas.codec.avro import PRIMITIVE, Avro, Json
+from schemas.codec.avro import Avro, Json
+from schemas.codec.ends import takes_bytes
 from schemas.text import Text
 
 __all__ = ["check_shape"]
@@ -20,14 +21,16 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*").fullmatch
 def check_shape(row_schema: str) -> list[Text]:
     """Everything that is wrong with a row schema that fastavro reads, all of it at once."""
     schema = Avro(row_schema).schema
-    walk = _Walk(schema["__named_schemas"])
-    return list(dict.fromkeys(walk.fields(schema, "", frozenset((schema["name"],)))))
+    walk = _Walk(schema["name"], schema["__named_schemas"])
+    return list(dict.fromkeys(walk.fields(schema, "", frozenset())))
 
 
 class _Walk:
-    """One look at all parts of a parsed schema. `above` are the types a part stands in."""
+    """One look at all parts of a parsed schema. `above` are the types a part stands in with nothing between that could be left
+    out."""
 
-    def __init__(self, named: Mapping[str, Json]) -> None:
+    def __init__(self, row: str, named: Mapping[str, Json]) -> None:
+        self._row = row
         self._named = named
 
     def fields(self, record: Json, path: str, above: frozenset[str]) -> Iterator[Text]:
@@ -47,14 +50,18 @@ class _Walk:
     def kind(self, node: Json, where: str, above: frozenset[str]) -> Iterator[Text]:
         """What is wrong with the type of the field at `where`."""
         if isinstance(node, str):
-            if node in above:
-                yield Text(f"字段 {where} 的类型 {node} 包含自身", f"the type {node} of field {where} contains itself")
+            if node == self._row:
+                yield Text(f"字段 {where} 的类型 {node} 是整行本身；请另起名字定义其中的部分",
+                           f"the type {node} of field {where} is the row itself; define what repeats under a name of its own")
+            elif node in above:
+                yield Text(f"字段 {where} 的类型 {node} 必然包含自身，没有尽头",
+                           f"the type {node} of field {where} holds itself without an end")
         elif isinstance(node, list):
             kinds = [_branch(branch) for branch in node]
             if not kinds or "union" in kinds or len(set(kinds)) < len(kinds):
                 yield Text(f"字段 {where} 的联合类型为空、重复或嵌套", f"the union of field {where} is empty, nested or names a type twice")
             for branch in node:
-                yield from self.kind(branch, where, above)
+                yield from self.kind(branch, where, frozenset() if len(node) > 1 else above)
         else:
             yield from self._complex(node, where, above)
 
@@ -66,19 +73,9 @@ class _Walk:
             yield from self.fields(node, f"{where}.", above | {node["name"]})
         for inner in ("items", "values"):
             if inner in node:
-                yield from self.kind(node[inner], where, above)
-        if "items" in node and not self._takes_bytes(node["items"], above):
+                yield from self.kind(node[inner], where, frozenset())
+        if "items" in node and not takes_bytes(node["items"], self._named):
             yield Text(f"字段 {where} 的数组元素不占字节", f"the items of the array in field {where} take no bytes")
-
-    def _takes_bytes(self, node: Json, above: frozenset[str]) -> bool:
-        if isinstance(node, str):
-            # What contains itself is refused as that.
-            return node != "null" if node in PRIMITIVE or node in above else self._takes_bytes(self._named[node], above)
-        if isinstance(node, list):
-            return True
-        if "fields" in node:
-            return any(self._takes_bytes(part["type"], above | {node["name"]}) for part in node["fields"])
-        return node["type"] != "null" and bool(node.get("size", 1))
 
 
 def _branch(node: Json) -> str:

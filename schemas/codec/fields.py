@@ -4,20 +4,17 @@ import datetime as dt
 import json
 from collections.abc import Callable
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
-from schemas.codec.avro import Avro, Json, unencodable
-from schemas.codec.varint import INT, read_long, read_text, text_bytes
+from schemas.codec.avro import Avro
+from schemas.codec.canonical import Rewrite, compile_rewrite
+from schemas.codec.composed import compile_end
+from schemas.codec.ends import DEEPEST, End, Json, kind_of, scalar_end
+from schemas.codec.varint import read_text, text_bytes
 from schemas.errors import RejectError
 
-__all__ = ["Field", "milli_end", "text_of"]
-
-#: Where the value that begins at a position ends; raises ValueError or IndexError where there is none.
-End = Callable[[bytes, int], int]
-
-_FIRST_DAY, _LAST_DAY = dt.date.min.toordinal() - 719163, dt.date.max.toordinal() - 719163
-_FIRST_MILLI, _LAST_MILLI = _FIRST_DAY * 86_400_000, (_LAST_DAY + 1) * 86_400_000 - 1
-
+__all__ = ["Field", "text_of"]
 
 def text_of(value: Any) -> str:
     """A field's value as text, as keys, scopes and HMAC masks take it."""
@@ -27,9 +24,9 @@ def text_of(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, (bytes, bytearray)):
         return value.hex()
-    if isinstance(value, (dt.date, dt.datetime)):
+    if isinstance(value, (dt.date, dt.datetime, dt.time)):
         return value.isoformat()
-    if isinstance(value, (dict, list)):
+    if isinstance(value, (dict, list, tuple)):
         return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=text_of)
     return str(value)
 
@@ -37,16 +34,18 @@ def text_of(value: Any) -> str:
 class Field:
     """One field: its slice is `encode(value)`, union branch included.
 
-    `kind` is `text`, another type with an end of its own, or `other`: then the slice is what fastavro writes.
-    `null` and `some` are the bytes of the union's branches; both -1 where the field is not nullable.
+    `kind` is `text`, another type without parts, or `other`: an array, map, record or a union of several types.
+    `null` and `some` are the bytes of the union's branches; both -1 where the field is not nullable. `respelt` says that a value
+    may arrive in a spelling that is not the bus's own: `end` then raises `Unusual`, and `other` gives the slice.
     """
 
     def __init__(self, name: str, schema: Json) -> None:
         self.name = name
-        self.avro = Avro(schema)
+        self.avro = Avro(schema, DEEPEST)
         self.null, self.some, branch = _branches(self.avro.schema)
-        self.kind = _kind(branch)
-        self.end: End = _end(self.kind, branch)
+        self.kind = kind_of(branch)
+        self.end: End = compile_end(branch) if self.kind == "other" else scalar_end(self.kind, branch)
+        self.respelt = self.kind in ("other", "uuid")
         self._from_text = _FROM_TEXT.get(self.kind)
         self.symbols: tuple[str, ...] = tuple(branch["symbols"]) if self.kind == "enum" else ()
 
@@ -64,17 +63,8 @@ class Field:
     def encode(self, value: Any) -> bytes:
         """The slice of a value; RejectError `unencodable` if it does not fit."""
         if self.kind != "text" or not isinstance(value, str):
-            piece = self.avro.encode(value)
-            if self.kind == "decimal" and value is not None and not self._is_whole(piece):
-                raise unencodable([self.name])  # fastavro counts the digits of 1E+9 as one
-            return piece
+            return self.avro.encode(value)
         return text_bytes(value) if self.some < 0 else bytes((self.some,)) + text_bytes(value)
-
-    def _is_whole(self, piece: bytes) -> bool:
-        try:
-            return self.end(piece, self.nullable) == len(piece)
-        except ValueError:
-            return False
 
     def text(self, piece: bytes) -> str | None:
         """The value as text; None for null."""
@@ -103,13 +93,10 @@ class Field:
         """The one spelling of the value that reads so: what `text` gives for it; ValueError where no value does."""
         return self.text(self.from_text(text)) or ""
 
-    def other(self, v: bytes, p: int) -> tuple[bytes, int]:
-        """The slice of a value only fastavro reads, and where the value ends."""
-        value, end = self.avro.decode_part(v, p)
-        try:
-            return self.avro.encode(value), end
-        except RejectError:
-            raise ValueError(self.kind) from None
+    @cached_property
+    def other(self) -> Rewrite:
+        """`other(v, p)`: the slice of the value that begins at `p`, in the bus's own spelling, and where the value ends."""
+        return compile_rewrite(self.avro.schema)
 
 
 def _branches(schema: Json) -> tuple[int, int, Json]:
@@ -120,93 +107,6 @@ def _branches(schema: Json) -> tuple[int, int, Json]:
             return 2 * null, 2 - 2 * null, schema[1 - null]
         return -1, -1, schema
     return -1, -1, schema
-
-
-def _kind(branch: Json) -> str:
-    if isinstance(branch, str):
-        return {"string": "text"}.get(branch, branch if branch in _ENDS else "other")
-    if not isinstance(branch, dict):
-        return "other"
-    logical, kind = branch.get("logicalType"), branch["type"]
-    if (logical, kind) in (("date", "int"), ("timestamp-millis", "long"), ("decimal", "bytes")):
-        return str(logical)
-    if kind == "enum" or (logical is None and kind in _ENDS):
-        return str(kind)
-    return "text" if logical is None and kind == "string" else "other"
-
-
-def _end(kind: str, branch: Json) -> End:
-    if kind == "enum":
-        return _enum_end(len(branch["symbols"]))
-    if kind == "decimal":
-        return _decimal_end(10 ** branch["precision"])
-    return _ENDS.get(kind, _no_end)
-
-
-def _no_end(v: bytes, p: int) -> int:
-    raise ValueError
-
-
-def _int_end(v: bytes, p: int) -> int:
-    return p + 1 if v[p] < 128 else read_long(v, p, INT)[1]
-
-
-def _long_end(v: bytes, p: int) -> int:
-    return p + 1 if v[p] < 128 else read_long(v, p)[1]
-
-
-def _boolean_end(v: bytes, p: int) -> int:
-    if v[p] > 1:
-        raise ValueError
-    return p + 1
-
-
-def _bytes_end(v: bytes, p: int) -> int:
-    size, p = read_long(v, p)
-    if size < 0:
-        raise ValueError
-    return p + size
-
-
-def _date_end(v: bytes, p: int) -> int:
-    days, p = read_long(v, p, INT)
-    if not _FIRST_DAY <= days <= _LAST_DAY:
-        raise ValueError
-    return p
-
-
-def milli_end(v: bytes, p: int) -> int:
-    """Where the timestamp that begins at `p` ends; it is a moment of the years 1 to 9999."""
-    moment, p = read_long(v, p)
-    if not _FIRST_MILLI <= moment <= _LAST_MILLI:
-        raise ValueError
-    return p
-
-
-def _enum_end(symbols: int) -> End:
-    def end(v: bytes, p: int) -> int:
-        n, p = read_long(v, p, INT)
-        if not 0 <= n < symbols:
-            raise ValueError
-        return p
-
-    return end
-
-
-def _decimal_end(limit: int) -> End:
-    def end(v: bytes, p: int) -> int:
-        size, p = read_long(v, p)
-        if size < 1 or p + size > len(v) or abs(int.from_bytes(v[p:p + size], "big", signed=True)) >= limit:
-            raise ValueError
-        return p + size
-
-    return end
-
-
-_ENDS: dict[str, End] = {
-    "null": lambda v, p: p, "int": _int_end, "long": _long_end, "boolean": _boolean_end, "bytes": _bytes_end,
-    "float": lambda v, p: p + 4, "double": lambda v, p: p + 8, "date": _date_end, "timestamp-millis": milli_end,
-}
 
 
 def _boolean(text: str) -> bool:

@@ -1,6 +1,6 @@
 """A look at the head of an event's bytes, for readers that need no more: the operation and the source system."""
 
-from schemas.codec.fields import milli_end
+from schemas.codec.ends import milli_end
 from schemas.codec.frame import HEADER, undecodable
 from schemas.codec.varint import read_text, text_end
 from schemas.envelope import OPS, Op

@@ -1,16 +1,17 @@
 """The hot path's reader and writer of events: encoded fields as slices, nothing decoded that nobody asks for.
 
-Per schema one straight function is written and compiled (`EventScanner.source` shows it). It takes exactly the bytes
-fastavro reads and writes back the same; a property test holds the two together.
+Per schema one straight function is written and compiled (`EventScanner.source` shows it). It takes the bytes fastavro reads, spelt
+as an Avro writer spells them; a slice is what was sent wherever that is the only spelling, else it is rewritten, slowly and counted.
 """
 
-import re
 import textwrap
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from schemas.codec.avro import Avro, inlined
-from schemas.codec.fields import Field, milli_end
+from schemas.codec.ends import SIX, STEP, Unusual, milli_end
+from schemas.codec.fields import Field
 from schemas.codec.frame import prefix, undecodable
 from schemas.codec.varint import INT, LONG, long_bytes, read_long, read_text, read_unsigned, text_bytes, text_end
 from schemas.envelope import CAUSES, OPS, Cause, Meta, Op
@@ -50,7 +51,10 @@ def stamp(schema_id: int, head: bytes, stream_epoch: bytes, seq: int, tail: byte
 
 
 class EventScanner:
-    """Reads events of one schema into slices. `fields` are the row's field names, `index` their positions."""
+    """Reads events of one schema into slices. `fields` are the row's field names, `index` their positions.
+
+    `rewritten` counts the events read so far of which some field was not spelt the bus's own way: all others took the fast path.
+    """
 
     def __init__(self, schema_text: str, schema_id: int) -> None:
         schema = Avro(schema_text).schema
@@ -61,15 +65,31 @@ class EventScanner:
         self._fields = [Field(part["name"], inlined(part["type"], named)) for part in record["fields"]]
         self.fields: tuple[str, ...] = tuple(field.name for field in self._fields)
         self.index: dict[str, int] = {name: number for number, name in enumerate(self.fields)}
-        self.source = _source(self._fields, any(part["name"] == "before" for part in schema["fields"]))
+        self.rewritten = 0
+        self._has_before = any(part["name"] == "before" for part in schema["fields"])
+        self.source = _source(self._fields, self._has_before, rewriting=False)
         self._scan: Callable[[bytes], Scanned] = _compiled(self.source, self._fields, schema_id)
 
     def scan(self, value: bytes) -> Scanned:
         """The event in a framed value; RejectError `undecodable` if a byte is not as it must be."""
         try:
             return self._scan(value)
+        except Unusual:
+            return self._scanned_slowly(value)
         except (ValueError, LookupError):
             raise undecodable() from None
+
+    def _scanned_slowly(self, value: bytes) -> Scanned:
+        try:
+            scanned = self._scan_rewriting(value)
+        except (ValueError, LookupError):
+            raise undecodable() from None
+        self.rewritten += 1
+        return scanned
+
+    @cached_property
+    def _scan_rewriting(self) -> Callable[[bytes], Scanned]:
+        return _compiled(_source(self._fields, self._has_before, rewriting=True), self._fields, self.schema_id, rewriting=True)
 
     def meta(self, scanned: Scanned) -> Meta:
         """The whole envelope, decoded."""
@@ -106,40 +126,36 @@ class EventScanner:
     def split(self, joined: bytes) -> Pieces:
         """The slices of a row that was joined; RejectError `undecodable` if it was none."""
         try:
-            pieces, end = self._split(joined, 0)
+            try:
+                pieces, end = _row_of(self._scan)(joined, 0)
+            except Unusual:
+                pieces, end = _row_of(self._scan_rewriting)(joined, 0)
         except (ValueError, LookupError):
             raise undecodable() from None
         if end != len(joined):
             raise undecodable()
         return pieces
 
-    @property
-    def _split(self) -> Callable[[bytes, int], tuple[Pieces, int]]:
-        split: Callable[[bytes, int], tuple[Pieces, int]] = self._scan.__globals__["scan_row"]
-        return split
+
+def _row_of(scan: Callable[[bytes], Scanned]) -> Callable[[bytes, int], tuple[Pieces, int]]:
+    split: Callable[[bytes, int], tuple[Pieces, int]] = scan.__globals__["scan_row"]
+    return split
 
 
-def _compiled(source: str, fields: Sequence[Field], schema_id: int) -> Callable[[bytes], Scanned]:
+def _compiled(source: str, fields: Sequence[Field], schema_id: int, rewriting: bool = False) -> Callable[[bytes], Scanned]:
     room: dict[str, Any] = {
-        "PREFIX": prefix(schema_id), "LIVE_ROW": b"\0\0\2", "LIVE": b"\0\0", "STEP": _STEP, "SIX": _SIX,
+        "PREFIX": prefix(schema_id), "LIVE_ROW": b"\0\0\2", "LIVE": b"\0\0", "STEP": STEP, "SIX": SIX,
         "OPS": {2 * number: op for number, op in enumerate(OPS)},
         "CAUSES": {2 * number: cause for number, cause in enumerate(CAUSES)},
         "Scanned": Scanned, "new": tuple.__new__, "text_end": text_end, "check_text": _check_text,
         "read_unsigned": read_unsigned, "LONG": LONG, "read_writer": _read_writer, "time_end": milli_end,
         "writer": (b"\0\0\0", 1, 3, "", 0),
         **{f"end{number}": field.end for number, field in enumerate(fields)},
-        **{f"other{number}": field.other for number, field in enumerate(fields)},
+        **{f"other{number}": field.other for number, field in enumerate(fields) if rewriting and field.respelt},
     }
     exec(compile(source, f"<scanner of schema {schema_id}>", "exec"), room)
     scan: Callable[[bytes], Scanned] = room["scan"]
     return scan
-
-
-#: How far a text reaches whose length is this byte; 0: longer than 63 bytes, or no length.
-_STEP = tuple(0 if byte & 129 else 1 + (byte >> 1) for byte in range(256))
-
-#: A number of six bytes; as milliseconds it is some moment of 1935 to 2039.
-_SIX = re.compile(rb"[\x80-\xff]{5}[\x01-\x7f]", re.DOTALL).match
 
 
 def _check_text(v: bytes, start: int, end: int) -> None:
@@ -220,21 +236,25 @@ else:
 _RUN = "if not v[run:{piece}].isascii(): check_text(v, run, {piece})\n"
 
 
-def _source(fields: Sequence[Field], has_before: bool) -> str:
-    """The Python text of `scan_row(v, p) -> (slices, end)` and `scan(v) -> Scanned` for rows of these fields."""
+def _source(fields: Sequence[Field], has_before: bool, rewriting: bool) -> str:
+    """The Python text of `scan_row(v, p) -> (slices, end)` and `scan(v) -> Scanned` for rows of these fields.
+
+    `rewriting` writes every field anew that has more than one spelling; otherwise an `Unusual` one ends the scan.
+    """
     lines = ["run = p0\n"]
     for number, field in enumerate(fields):
-        lines.append(_field_source(number, field, after_text=number > 0 and fields[number - 1].kind == "text"))
+        after_text = number > 0 and fields[number - 1].kind == "text"
+        lines.append(_field_source(number, field, after_text, rewriting and field.respelt))
     last = len(fields)
     if fields and fields[-1].kind == "text":
         lines.append(_RUN.format(piece=f"p{last}"))
-    slices = ", ".join(f"f{number}" if field.kind == "other" else f"v[p{number}:p{number + 1}]"
+    slices = ", ".join(f"f{number}" if rewriting and field.respelt else f"v[p{number}:p{number + 1}]"
                        for number, field in enumerate(fields))
     row = f"def scan_row(v, p0):\n{_indented(''.join(lines))}    return ({slices}{',' if fields else ''}), p{last}\n"
     return row + _SCAN.format(before=_indented(_BEFORE) if has_before else "    before = None")
 
 
-def _field_source(number: int, field: Field, after_text: bool) -> str:
+def _field_source(number: int, field: Field, after_text: bool, rewriting: bool) -> str:
     """Lines that set p<number + 1> to the end of the field that begins at p<number>."""
     here, there = f"p{number}", f"p{number + 1}"
     if field.kind == "text":
@@ -245,7 +265,7 @@ def _field_source(number: int, field: Field, after_text: bool) -> str:
         return (f"{opening}if v[{here}] == {field.some}:\n    s = {here} + 1\n{_indented(some)}"
                 f"elif v[{here}] == {field.null}: {there} = {here} + 1\nelse: raise ValueError\n")
     closing = _RUN.format(piece=here) if after_text else ""
-    if field.kind == "other":
+    if rewriting:
         return f"{closing}f{number}, {there} = other{number}(v, {here})\n"
     if field.kind == "timestamp-millis" and not field.nullable:
         return f"{closing}{there} = {here} + 6 if SIX(v, {here}) else time_end(v, {here})\n"

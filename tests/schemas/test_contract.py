@@ -151,6 +151,11 @@ def within(kind: Any) -> dict[str, Any]:
     return {"type": "record", "name": "In", "fields": [{"name": "x", "type": kind}]}
 
 
+def arrays(levels: int) -> Any:
+    """An array of arrays of arrays."""
+    return {"type": "array", "items": arrays(levels - 1)} if levels else "int"
+
+
 @pytest.mark.parametrize(("field", "told"), [
     ({"name": "姓名", "type": "string"}, "field name 姓名 is not made of ASCII"),
     ({"name": "a" * 129, "type": "string"}, "or is longer than 128"),
@@ -158,9 +163,12 @@ def within(kind: Any) -> dict[str, Any]:
     ({"name": "f", "type": within("string") | {"name": "表"}}, "type name 表 of field f"),
     ({"name": "f", "type": within("string") | {"namespace": "other"}}, "type name other.In of field f"),
     ({"name": "f", "type": {"type": "array", "items": within("string") | {"fields": [{"name": "项", "type": "int"}]}}}, "field name f.项"),
-    ({"name": "f", "type": ["null", "R"]}, "type R of field f contains itself"),
-    ({"name": "f", "type": ["null", within(["null", "In"])]}, "type In of field f.x contains itself"),
-    ({"name": "f", "type": {"type": "map", "values": within({"type": "array", "items": "In"})}}, "type In of field f.x contains itself"),
+    ({"name": "f", "type": ["null", "R"]}, "type R of field f is the row itself"),
+    ({"name": "f", "type": within({"type": "map", "values": "R"})}, "type R of field f.x is the row itself"),
+    ({"name": "f", "type": within("In")}, "type In of field f.x holds itself without an end"),
+    ({"name": "f", "type": ["null", within(within(["In"]) | {"name": "Deep"})]}, "type In of field f.x.x holds itself without an end"),
+    ({"name": "f", "type": {"type": "bytes", "logicalType": "decimal"}}, "a decimal has no precision"),
+    ({"name": "f", "type": nothing(-1)}, "size of a fixed"), ({"name": "f", "type": arrays(65)}, "nested deeper than 66 levels"),
     ({"name": "f", "type": {"type": "array", "items": "null"}}, "array in field f take no bytes"),
     ({"name": "f", "type": {"type": "array", "items": {"type": "null"}}}, "array in field f take no bytes"),
     ({"name": "f", "type": {"type": "array", "items": within("null")}}, "array in field f take no bytes"),
@@ -176,9 +184,20 @@ def test_a_row_of_a_shape_that_no_worker_or_receiver_could_take_is_refused_by_fi
 
 @pytest.mark.parametrize("kind", [{"type": "array", "items": ["null", "string"]}, {"type": "array", "items": nothing(1)},
                                   {"type": "map", "values": "null"}, within(["null", "string", within("int") | {"name": "Deep"}]),
-                                  within({"type": "array", "items": {"type": "array", "items": "boolean"}})])
+                                  within({"type": "array", "items": {"type": "array", "items": "boolean"}}), arrays(64),
+                                  ["null", within(["null", "In"])], within({"type": "map", "values": {"type": "array", "items": "In"}}),
+                                  {"type": "array", "items": within({"type": "array", "items": ["null", "In"]})}])
 def test_a_row_with_bounded_parts_is_taken(kind: Any) -> None:
     assert check_dataset(of({"name": "f", "type": kind})) == []
+
+
+def test_types_that_stand_deep_in_each_other_by_their_names_are_counted_too() -> None:
+    """Each record holds the one before it: written flat, a value would be as deep as there are types."""
+    fields = [{"name": f"f{number}", "type": {"type": "record", "name": f"T{number}", "fields": [
+        {"name": "x", "type": f"T{number - 1}" if number else "int"}]}} for number in range(5_000)]
+    (problem,) = check_dataset(of(*fields))
+    assert "nested deeper than" in problem.en
+    assert check_dataset(of(*fields[:64])) == []
 
 
 def test_a_schema_nested_beyond_reading_is_none() -> None:

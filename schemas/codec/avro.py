@@ -13,7 +13,7 @@ from typing import Any
 import fastavro
 
 from schemas.codec.canonical import Rewrite, compile_rewrite
-from schemas.codec.composed import check_types, compile_end, contains_itself
+from schemas.codec.composed import check_types, compile_end, contains_itself, holds_itself
 from schemas.codec.ends import DEEPEST_EVENT, PRIMITIVE, End, Json, Unusual
 from schemas.codec.frame import undecodable
 from schemas.errors import RejectError
@@ -86,7 +86,7 @@ class Avro:
 
     def encode(self, value: Any) -> bytes:
         """The value in bytes; RejectError `unencodable` names the fields that do not fit."""
-        data = self._encoded(value)
+        data = self.encoded(value)
         if data is None:
             raise unencodable(self.unfit(value))
         return data
@@ -120,11 +120,11 @@ class Avro:
 
     def takes(self, value: Any) -> bool:
         """Whether the value can be encoded."""
-        return self._encoded(value) is not None
+        return self.encoded(value) is not None
 
-    def _encoded(self, value: Any) -> bytes | None:
-        """The value in the bytes that the scanner takes; None where it does not fit. fastavro writes some that do not: a decimal
-        of too many digits, a number as a time that no day has."""
+    def encoded(self, value: Any) -> bytes | None:
+        """The value in bytes; None where it does not fit. fastavro would write some that do not and that nobody could read back: a
+        decimal of too many digits, a time that no day has, a symbol as a uuid."""
         if self._recursive and _nests_beyond(value, self._deepest):
             return None
         out = io.BytesIO()
@@ -148,13 +148,14 @@ class Avro:
         """The fields of a record (and of records in it, some levels down) that do not fit, by name."""
         if not isinstance(value, Mapping) or not isinstance(self.schema, dict) or "fields" not in self.schema:
             return []  # the keys of a map are data
+        if holds_itself(self.schema):
+            return []  # it may go on and on: the whole is named
         fields = {part["name"]: part for part in self.schema["fields"]}
         wrong = [str(name) for name in value if name not in fields]
         for name, part in fields.items():
-            kind = Avro(inlined(part["type"], self.schema.get("__named_schemas", {})))
-            inner = Avro(_record_of(kind.schema))
-            given = value.get(name, part.get("default"))
-            within = inner.unfit(given, levels - 1) if isinstance(given, Mapping) and inner.schema != "null" and levels else []
+            kind = Avro(inlined(part["type"], self.schema.get("__named_schemas", {})), self._deepest - 1)
+            record, given = _record_of(kind.schema), value.get(name, part.get("default"))
+            within = Avro(record, self._deepest - 1).unfit(given, levels - 1) if levels else []
             wrong += within or ([] if kind.takes(given) else [name])
         return wrong
 

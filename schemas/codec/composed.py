@@ -30,7 +30,7 @@ from schemas.codec.varint import read_long, text_end
 from schemas.errors import RejectError
 from schemas.text import Text
 
-__all__ = ["check_types", "compile_end", "contains_itself", "names_in"]
+__all__ = ["check_types", "compile_end", "contains_itself", "holds_itself", "names_in"]
 
 #: Beyond so many blocks one in another a function of its own goes on: Python takes no more than twenty loops.
 _BLOCKS = 6
@@ -54,6 +54,11 @@ def names_in(schema: Json) -> dict[str, Json]:
 def contains_itself(schema: Json) -> bool:
     """Whether some type in it is used within itself. A name is defined before it is used, so only those around it can be meant."""
     return any(isinstance(node, str) and node in above for node, above in _parts(schema))
+
+
+def holds_itself(record: Json) -> bool:
+    """Whether a record is a part of itself."""
+    return isinstance(record, dict) and any(node == record["name"] for node, _ in _parts(record))
 
 
 def check_types(schema: Json, deepest: int) -> None:

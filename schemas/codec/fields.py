@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from schemas.codec.avro import Avro
+from schemas.codec.avro import Avro, unencodable
 from schemas.codec.canonical import Rewrite, compile_rewrite
 from schemas.codec.composed import compile_end
 from schemas.codec.ends import DEEPEST, End, Json, kind_of, scalar_end
@@ -63,7 +63,10 @@ class Field:
     def encode(self, value: Any) -> bytes:
         """The slice of a value; RejectError `unencodable` if it does not fit."""
         if self.kind != "text" or not isinstance(value, str):
-            return self.avro.encode(value)
+            piece = self.avro.encoded(value)
+            if piece is None:
+                raise unencodable(self.avro.unfit(value) or [self.name])
+            return piece
         return text_bytes(value) if self.some < 0 else bytes((self.some,)) + text_bytes(value)
 
     def text(self, piece: bytes) -> str | None:

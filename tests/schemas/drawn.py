@@ -17,6 +17,8 @@ _SHORT = st.text(st.characters(exclude_categories=["Cs"]), max_size=90)
 TEXT = st.one_of(_SHORT, _SHORT, _SHORT, st.builds(lambda text, times: text * times, _SHORT, st.integers(2, 400)))
 #: Where ints, longs and lengths end.
 EDGES = [sign * (1 << power) + step for power in (6, 13, 20, 31, 32, 62) for sign in (1, -1) for step in (-1, 0, 1)]
+#: Where a type stands within itself, its name not yet given.
+OWN = "the type itself"
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 #: (Avro type, values of it). The named types have no name yet: `named` gives one, or has two fields share one.
@@ -38,19 +40,48 @@ SHAPES: dict[str, tuple[Any, st.SearchStrategy[Any]]] = {
     "map": ({"type": "map", "values": "long"}, st.dictionaries(TEXT, st.integers(-9, 9), max_size=3)),
     "fixed": ({"type": "fixed", "size": 4}, st.binary(min_size=4, max_size=4)),
     "many": (["null", "string", "long"], st.none() | TEXT | st.integers(-9, 9)),
+    "fixed decimal": ({"type": "fixed", "size": 5, "logicalType": "decimal", "precision": 9, "scale": 2},
+                      st.integers(-999_999_999, 999_999_999).map(lambda n: Decimal(n).scaleb(-2))),
+    "uuid": ({"type": "string", "logicalType": "uuid"}, st.uuids()),
+    "time of day": ({"type": "int", "logicalType": "time-millis"},
+                    st.times().map(lambda time: time.replace(microsecond=time.microsecond // 1000 * 1000))),
+    "exact time of day": ({"type": "long", "logicalType": "time-micros"}, st.times()),
+    "exact time": ({"type": "long", "logicalType": "timestamp-micros"}, st.datetimes(timezones=st.just(dt.UTC))),
+    "wall clock": ({"type": "long", "logicalType": "local-timestamp-millis"},
+                   MILLI.map(lambda ms: _EPOCH.replace(tzinfo=None) + dt.timedelta(milliseconds=ms))),
+    "exact wall clock": ({"type": "long", "logicalType": "local-timestamp-micros"}, st.datetimes()),
+    "record": ({"type": "record", "fields": [
+        {"name": "a", "type": "string"}, {"name": "b", "type": ["null", "string"]},
+        {"name": "c", "type": {"type": "array", "items": "int"}}]},
+        st.fixed_dictionaries({"a": TEXT, "b": st.none() | TEXT, "c": st.lists(st.integers(-99, 99), max_size=3)})),
+    "tree": ({"type": "record", "fields": [
+        {"name": "n", "type": "long"}, {"name": "below", "type": {"type": "array", "items": OWN}}]},
+        st.recursive(st.builds(lambda n: {"n": n, "below": []}, st.integers(-99, 99)),
+                     lambda tree: st.builds(lambda n, below: {"n": n, "below": below}, st.integers(-99, 99), st.lists(tree, max_size=3)),
+                     max_leaves=5)),
 }
+
+#: The types that have a name.
+NAMED = ("enum", "fixed", "record")
+
+
+def called(kind: Any, name: str) -> Any:
+    """The type under a name, if it has one; it may contain itself."""
+    if not isinstance(kind, dict) or kind["type"] not in NAMED:
+        return kind
+    return json.loads(json.dumps({**kind, "name": name}).replace(f'"{OWN}"', f'"{name}"'))
 
 
 def named(draw: st.DrawFn, shape: str, number: int, known: dict[str, list[str]]) -> Any:
-    """The type of a field: an enum or fixed gets a name of its own, or is one that a field before has defined."""
+    """The type of a field: one that has a name gets its own, or is one that a field before has defined."""
     kind, _ = SHAPES[shape]
-    if not isinstance(kind, dict) or kind["type"] not in ("enum", "fixed"):
+    if not isinstance(kind, dict) or kind["type"] not in NAMED:
         return kind
     before = known.setdefault(shape, [])
     if before and draw(st.booleans()):
         return draw(st.sampled_from(before))
     before.append(f"N{number}")
-    return {**kind, "name": f"N{number}"}
+    return called(kind, f"N{number}")
 
 
 @st.composite

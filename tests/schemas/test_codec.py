@@ -32,7 +32,7 @@ from schemas.envelope import Event, Meta
 from schemas.errors import RejectError
 from schemas.letter import Finding, Letter
 from schemas.tally import Tally, TallyKey
-from tests.schemas.drawn import MILLI, SHAPES, TEXT, events, metas
+from tests.schemas.drawn import MILLI, SHAPES, TEXT, called, events, metas
 
 RESIDENT = standard_dataset("resident").declare("health.resident", 7)
 CODEC = EventCodec(event_schema(RESIDENT.id, RESIDENT.row_schema), 7)
@@ -115,8 +115,7 @@ def test_a_text_is_written_as_fastavro_writes_it(text: str) -> None:
        st.sampled_from(["plain", "first", "last"]))
 def test_a_field_reads_and_writes_the_slice_that_fastavro_would(shape: str, data: st.DataObject, nulls: str) -> None:
     kind, values = SHAPES[shape]
-    if isinstance(kind, dict) and kind["type"] in ("enum", "fixed"):
-        kind = {**kind, "name": "N"}
+    kind = called(kind, "N")
     if shape != "many" and nulls != "plain":
         kind, values = ["null", kind] if nulls == "first" else [kind, "null"], st.none() | values
     value = data.draw(values)

@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 EVENTS ?= 200000
 READY := $(VENV)/.ready
 
-.PHONY: demo up down status test browser check bench lock clean
+.PHONY: demo up down status test browser interop check bench lock clean
 demo: $(READY)
 	@exec $(BIN)/shutong demo --events $(EVENTS)
 
@@ -21,12 +21,16 @@ status: $(READY)
 	@exec $(BIN)/shutong status
 
 # Two at a time, file by file: much of the time they wait for Kafka. Each half has a broker of its own.
-test: check browser
+test: check browser interop
 	$(BIN)/python -m pytest --ignore tests/laws --numprocesses 2 --dist loadfile
 
 # The page is tested in a real browser; without one its tests say that they were skipped.
 browser:
 	-@sh tests/browser.sh
+
+# Other people's Avro, in C and JavaScript, reads what we write and the other way round; without it its tests say that they were skipped.
+interop:
+	-@sh tests/interop/fetch.sh
 
 check: $(READY)
 	$(BIN)/ruff check .
@@ -58,4 +62,4 @@ lock:
 	$(COMPILE) benchmarks/peers/requirements.in -o benchmarks/peers/requirements.lock
 
 clean:
-	rm -rf $(VENV) $(PEERS) .shutong
+	rm -rf $(VENV) $(PEERS) .shutong .interop

@@ -1,7 +1,7 @@
 """What scanning, judging and projecting one event costs, in microseconds of CPU, next to fastavro on decoded values.
 
 Run it as `python -m benchmarks.codec_bench [events]`. Residents of the trial city, a tenth of them dirty, no two the same;
-every result is compared with its peer's before a time is shown.
+every result is compared with its peer's before a time is shown. Then rows of other shapes: `codec_shapes`.
 """
 
 import datetime as dt
@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import fastavro
 
+from benchmarks.codec_shapes import show
 from schemas.codec import EventCodec, EventScanner, Scanned, stamp, stream_prefix
 from schemas.contract import compile_subscription, event_schema, output_schema
 from schemas.control import Dataset, Subscription
@@ -158,6 +159,7 @@ def main(events: int = 10_000) -> None:
     print(f"{len(bench.values)} events of {len(bench.values[0])} bytes; CPU us per event, best of {ROUNDS}")
     for line in measure(bench):
         print(f"{line.what:20} {line.ours:6.2f}   {line.peer_name:18} {line.peer:6.2f}   {line.peer / line.ours:4.1f} times")
+    show(events)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,20 @@
 """The oracle's own reading and writing of events, sharing nothing with the bus's codec: fastavro reads, this writes.
 
-A value is readable only if writing it again gives the same bytes: whatever an Avro writer would not write is broken.
-Values stay as they lie on the wire; of the logical types the oracle knows how far they reach.
+A value is readable only if writing it again gives the same bytes: whatever an Avro writer would not write is broken. What has parts
+that a writer may spell in several ways is read by `nested`, and written in one. Values stay as they lie on the wire; of the logical
+types the oracle knows how far they reach.
 """
 
 import json
 import struct
+import uuid
 from collections.abc import Callable, Mapping
 from io import BytesIO
 from typing import Any, cast
 
 import fastavro
+
+from trial.oracle.nested import Reader, needs_reader
 
 __all__ = ["Codec", "UnknownSchema", "Unreadable", "plain", "varint"]
 
@@ -36,6 +40,8 @@ class Codec:
         parsed = {number: json.loads(text) for number, text in schemas.items()}
         self._readers = {number: fastavro.parse_schema(plain(schema)) for number, schema in parsed.items()}
         self._writers = {number: _encoder(schema, {}) for number, schema in parsed.items()}
+        self._nested = {number: Reader(schema, lambda node: _encoder(node, {})) for number, schema in parsed.items()
+                        if needs_reader(schema)}
         self._heads = {number: b"\0" + number.to_bytes(4, "big") for number in schemas}
 
     def number(self, value: bytes) -> int:
@@ -52,6 +58,9 @@ class Codec:
         number = self.number(value)
         try:
             event = self.trusted(value)
+            if number in self._nested:
+                self.write(number, event)
+                return number, event
             again = self.write(number, event)
         except _BROKEN as error:
             raise Unreadable from error
@@ -61,7 +70,10 @@ class Codec:
 
     def trusted(self, value: bytes) -> dict[str, Any]:
         """The content of a value that is known to be readable."""
-        schema = self._readers[int.from_bytes(value[1:_HEADER], "big")]
+        number = int.from_bytes(value[1:_HEADER], "big")
+        if number in self._nested:
+            return cast(dict[str, Any], self._nested[number].read(value[_HEADER:]))
+        schema = self._readers[number]
         event: Any = fastavro.schemaless_reader(BytesIO(value[_HEADER:]), schema, None)
         return cast(dict[str, Any], event)
 
@@ -122,14 +134,18 @@ def _within(least: int, most: int) -> Encoder:
     return encode
 
 
-def _decimal(precision: int) -> Encoder:
+def _decimal(precision: int, write: Encoder) -> Encoder:
     """Unscaled big-endian bytes of at most so many digits."""
     def encode(data: bytes) -> bytes:
         if not data or abs(int.from_bytes(data, "big", signed=True)) >= 10 ** precision:
             raise OverflowError
-        return _bytes(data)
+        return write(data)
 
     return encode
+
+
+def _float(value: float | bytes) -> bytes:
+    return value if isinstance(value, bytes) else struct.pack("<f", value)
 
 
 _PRIMITIVES: dict[str, Encoder] = {
@@ -137,17 +153,23 @@ _PRIMITIVES: dict[str, Encoder] = {
     "boolean": lambda yes: b"\1" if yes else b"\0",
     "int": _within(-1 << 31, (1 << 31) - 1),
     "long": _within(-1 << 63, (1 << 63) - 1),
-    "float": struct.Struct("<f").pack,
+    "float": _float,
     "double": struct.Struct("<d").pack,
     "bytes": _bytes,
     "string": _string,
 }
 #: From 0001-01-01 to the end of 9999-12-31: what a calendar can show.
 _FIRST_DAY, _LAST_DAY = -719162, 2932896
+_MILLIS, _MICROS = 86_400_000, 86_400_000_000
 _LOGICAL: dict[tuple[str, str], Encoder] = {
     ("int", "date"): _within(_FIRST_DAY, _LAST_DAY),
-    ("long", "timestamp-millis"): _within(_FIRST_DAY * 86_400_000, (_LAST_DAY + 1) * 86_400_000 - 1),
-    ("long", "timestamp-micros"): _within(_FIRST_DAY * 86_400_000_000, (_LAST_DAY + 1) * 86_400_000_000 - 1),
+    ("int", "time-millis"): _within(0, _MILLIS - 1),
+    ("long", "time-micros"): _within(0, _MICROS - 1),
+    ("long", "timestamp-millis"): _within(_FIRST_DAY * _MILLIS, (_LAST_DAY + 1) * _MILLIS - 1),
+    ("long", "timestamp-micros"): _within(_FIRST_DAY * _MICROS, (_LAST_DAY + 1) * _MICROS - 1),
+    ("long", "local-timestamp-millis"): _within(_FIRST_DAY * _MILLIS, (_LAST_DAY + 1) * _MILLIS - 1),
+    ("long", "local-timestamp-micros"): _within(_FIRST_DAY * _MICROS, (_LAST_DAY + 1) * _MICROS - 1),
+    ("string", "uuid"): lambda text: _string(str(uuid.UUID(text))),
 }
 
 
@@ -158,10 +180,10 @@ def _encoder(schema: Any, named: dict[str, Encoder], space: str = "") -> Encoder
     if isinstance(kind, str) and kind in _PRIMITIVES:
         logical = schema.get("logicalType", "") if isinstance(schema, dict) else ""
         if (kind, logical) == ("bytes", "decimal"):
-            return _decimal(schema["precision"])
+            return _decimal(schema["precision"], _bytes)
         return _LOGICAL.get((kind, logical)) or _PRIMITIVES[kind]
     if not isinstance(schema, dict):
-        return named.get(schema) or named[f"{space}.{schema}"]
+        return named[schema if schema in named else f"{space}.{schema}"]
     if isinstance(kind, dict | list):
         return _encoder(kind, named, space)
     if kind == "array":
@@ -169,7 +191,9 @@ def _encoder(schema: Any, named: dict[str, Encoder], space: str = "") -> Encoder
     if kind == "map":
         return _map(_encoder(schema["values"], named, space))
     space = schema.get("namespace", space)
-    made = _record(schema, named, space) if kind == "record" else _named(schema, kind)
+    if kind == "record":
+        return _record(schema, named, space)
+    made = _named(schema, kind)
     named[schema["name"]] = named[f"{space}.{schema['name']}"] = made
     return made
 
@@ -178,13 +202,20 @@ def _named(schema: Any, kind: str) -> Encoder:
     if kind == "enum":
         return {symbol: varint(index) for index, symbol in enumerate(schema["symbols"])}.__getitem__
     if kind == "fixed":
-        return bytes
+        return _decimal(schema["precision"], bytes) if schema.get("logicalType") == "decimal" else bytes
     raise ValueError(f"the oracle does not read {kind}")
 
 
 def _record(schema: Any, named: dict[str, Encoder], space: str) -> Encoder:
-    parts = [(field["name"], _encoder(field["type"], named, space)) for field in schema["fields"]]
-    return lambda row: b"".join([encode(row[name]) for name, encode in parts])
+    parts: list[tuple[str, Encoder]] = []
+
+    def record(row: Any) -> bytes:
+        return b"".join([encode(row[name]) for name, encode in parts])
+
+    # Known before its fields are: it may be one of their types.
+    named[schema["name"]] = named[f"{space}.{schema['name']}"] = record
+    parts += [(field["name"], _encoder(field["type"], named, space)) for field in schema["fields"]]
+    return record
 
 
 def _array(item: Encoder) -> Encoder:
@@ -192,7 +223,7 @@ def _array(item: Encoder) -> Encoder:
 
 
 def _map(value: Encoder) -> Encoder:
-    """In the order it was read; a name that comes twice is not what a writer writes."""
+    """In the order it was read."""
     def encode(pairs: Mapping[str, Any]) -> bytes:
         block = b"".join([_string(name) + value(one) for name, one in pairs.items()])
         return varint(len(pairs)) + block + b"\0" if pairs else b"\0"
@@ -202,7 +233,7 @@ def _map(value: Encoder) -> Encoder:
 
 def _union(parts: list[Encoder], schema: list[Any]) -> Encoder:
     if len(parts) != 2 or "null" not in schema:
-        raise ValueError("the oracle reads unions of null and one type only")
+        return lambda branch: varint(branch.number) + parts[branch.number](branch.value)
     null = schema.index("null")
     nothing, something, encode = varint(null), varint(1 - null), parts[1 - null]
     return lambda value: nothing if value is None else something + encode(value)

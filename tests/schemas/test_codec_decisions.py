@@ -165,6 +165,33 @@ def test_a_type_that_contains_itself_is_read_to_a_depth_and_no_further(blocks: b
             assert caught.value.code == "undecodable"
 
 
+@pytest.mark.parametrize("spelling", [str, str.upper])
+def test_the_last_level_counts_whether_or_not_something_is_rewritten(spelling: Any) -> None:
+    chain = {"type": "record", "name": "Chain", "fields": [
+        {"name": "id", "type": logical("string", "uuid")}, {"name": "next", "type": ["null", "Chain"]}]}
+    scanner = EventScanner(schema_of(chain), 1)
+    link = text(spelling(UUID)) + b"\2"
+    scanned = scanner.scan(event_of(link * (DEEPEST - 1) + text(UUID) + b"\0"))
+    assert scanned.row == ((text(UUID) + b"\2") * (DEEPEST - 1) + text(UUID) + b"\0",)
+    assert scanner.rewritten == (spelling is not str)
+    with pytest.raises(RejectError):
+        scanner.scan(event_of(link * DEEPEST + text(UUID) + b"\0"))
+
+
+@pytest.mark.parametrize("kind", [{"type": "array", "items": "string"}, {"type": "record", "name": "Two", "fields": [
+    {"name": "a", "type": "string"}, {"name": "b", "type": "string"}]}])
+@pytest.mark.parametrize("after", ["", "x", "x" * 64, "长" * 100])
+def test_half_a_character_is_seen_whatever_text_comes_after_it(kind: Any, after: str) -> None:
+    scanner = EventScanner(schema_of(kind), 1)
+    opening, closing = (b"\4", b"\0") if "items" in kind else (b"", b"")
+    for broken in ("长".encode()[:1], "长".encode()[:2], b"\xed\xa0\x80"):
+        with pytest.raises(RejectError):
+            scanner.scan(event_of(opening + long_bytes(len(broken)) + broken + text(after) + closing))
+        with pytest.raises(RejectError):
+            scanner.scan(event_of(opening + text(after) + long_bytes(len(broken)) + broken + closing))
+    scanner.scan(event_of(opening + text("长") + text(after) + closing))
+
+
 @pytest.mark.parametrize("kind", [TREE, ["null", TREE], {"type": "map", "values": TREE},
                                   {"type": "array", "items": ["null", "string", TREE]}])
 @pytest.mark.parametrize("damage", [b"\2" * 100_000, b"\1" * 100_000, b"\2\2" * 100_000 + b"\0" * 200_000,
@@ -178,6 +205,7 @@ def test_no_depth_and_no_count_that_arrives_stops_a_worker(kind: Any, damage: by
 
 
 @pytest.mark.parametrize("kind", ["double", "boolean", "null", "string", MAP, INTS, {"type": "fixed", "name": "F", "size": 1000},
+                                  {"type": "record", "name": "In", "fields": [{"name": "x", "type": "double"}]},
                                   {"type": "array", "items": "null"}, {"type": "array", "items": {"type": "array", "items": "null"}}])
 @pytest.mark.parametrize("spread", [b"", b"\xfe\xff\x7f" * 20_000, b"\2" * 60_000])
 @pytest.mark.parametrize("count", [1 << 20, 1 << 40, (1 << 63) - 1, -(1 << 20), -(1 << 40), -(1 << 63)])
@@ -225,6 +253,7 @@ def test_the_keys_of_a_map_are_never_told() -> None:
 @pytest.mark.parametrize(("kind", "value", "said"), [
     (TREE, below(4), '{"below":[{"below":[],"n":1}],"n":1}'),
     ({"type": "array", "items": ["null", TREE, LIST]}, [("test.List", {"next": None}), None], '[["test.List",{"next":null}],null]'),
+    (["null", TREE, LIST], ("test.List", {"next": None}), '["test.List",{"next":null}]'),
     (MAP, {"b": 1, "a": 2}, '{"a":2,"b":1}'),
     (logical("int", "time-millis"), 3_723_004, "01:02:03.004000"), (logical("string", "uuid"), UUID, UUID),
     ({"type": "array", "items": logical("string", "uuid")}, [UUID.upper()], f'["{UUID}"]'),

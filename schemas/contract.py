@@ -11,17 +11,18 @@ from schemas.codec import Avro, EventScanner, bus_schema
 from schemas.codec.avro import inlined
 from schemas.codec.fields import Field
 from schemas.control import Dataset, Mask, Subscription
-from schemas.delivery import Delivery, compile_subscription
+from schemas.delivery import Delivery, compile_subscription, in_current_names
 from schemas.delivery import check_subscription as _check_compiled
 from schemas.elements.fit import check_element_masks, check_elements
 from schemas.errors import RejectError
+from schemas.evolution import check_evolving
 from schemas.names import avro_name
 from schemas.rules import check_rules
 from schemas.shape import check_shape
 from schemas.text import Text
 
 __all__ = ["Delivery", "check_dataset", "check_subscription", "compile_subscription", "event_schema", "event_subject",
-           "output_schema", "output_subject", "record_name"]
+           "in_current_names", "output_schema", "output_subject", "record_name", "row_of"]
 
 #: What a key field may be: one record, one spelling of its key.
 _KEY_KINDS = {"text", "int", "long", "enum"}
@@ -58,16 +59,25 @@ def event_schema(dataset_id: str, row_schema: str) -> str:
                   "doc": row.get("doc", ""), "fields": fields})
 
 
+def row_of(event: str) -> str:
+    """The schema of the rows inside the schema of a dataset's events, or of what a subscription delivers."""
+    row = next(field["type"] for field in json.loads(event)["fields"] if field["name"] == "row")
+    return _text(next(branch for branch in row if branch != "null"))
+
+
 def output_schema(dataset: Dataset, subscription: Subscription) -> str:
     """The schema of what one subscription delivers: the granted fields in its order, masked ones in the mask's type.
 
-    A type that several fields share is defined in the first of those that are granted.
+    A type that several fields share is defined in the first of those that are granted. A field that was renamed since it
+    was granted is delivered under the name it was granted by.
     """
     row = _row(dataset.row_schema)
     named, given = Avro(dataset.row_schema).schema["__named_schemas"], set[str]()
     having = {field["name"]: field for field in row["fields"]}
-    granted = [{**shown, "type": inlined(shown["type"], named, given)}
-               for shown in (_granted(having[name], subscription.masks.get(name), named) for name in subscription.fields)]
+    current = in_current_names(subscription, dataset)
+    granted = [{**shown, "name": name, "type": inlined(shown["type"], named, given)}
+               for name, shown in zip(subscription.fields, (_granted(having[name], current.masks.get(name), named)
+                                                            for name in current.fields), strict=True)]
     name = record_name(dataset.id)
     fields = [{"name": "meta", "type": json.loads(bus_schema("meta"))},
               {"name": "row", "type": ["null", {**row, "name": name, "fields": granted}], "default": None}]
@@ -82,7 +92,7 @@ def check_dataset(dataset: Dataset) -> list[Text]:
         scanner = EventScanner(event_schema(dataset.id, dataset.row_schema), dataset.event_schema)
     except RejectError as error:
         return [error.problem]
-    problems = check_shape(dataset.row_schema)
+    problems = check_shape(dataset.row_schema) + check_evolving(dataset.row_schema)
     if not dataset.key:
         problems.append(Text("没有主键字段", "no key field is named"))
     if not dataset.id.startswith(f"{dataset.provider}."):
@@ -114,6 +124,7 @@ def check_subscription(dataset: Dataset, subscription: Subscription) -> list[Tex
 
 
 def _granted(part: dict[str, Any], mask: Mask | None, named: Mapping[str, Any]) -> dict[str, Any]:
+    part = {key: value for key, value in part.items() if key != "aliases"}
     if mask is None:
         return part
     plain = {key: value for key, value in part.items() if key not in ("type", "default", "code_list", "element")}

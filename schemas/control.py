@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-__all__ = ["Condition", "ConnectorInstance", "ControlObject", "Dataset", "Department", "LaneState", "Mask", "Node",
-           "Plan", "PlanRecord", "SchemaText", "StopLine", "Subscription"]
+__all__ = ["Condition", "ConnectorInstance", "ControlObject", "Dataset", "DatasetVersion", "Department", "LaneState", "Mask",
+           "Node", "Plan", "PlanRecord", "SchemaText", "StopLine", "Subscription"]
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)*$")]
 Segment = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
@@ -77,8 +77,18 @@ class SchemaText(ControlObject):
     text: str
 
 
+class DatasetVersion(_Frozen):
+    """An earlier shape of a dataset's rows: events of its `event_schema` (a registry id) may still come, and lie on lanes."""
+
+    version: int
+    event_schema: int
+
+
 class Dataset(ControlObject):
-    """One kind of record of one provider. `id` is `<provider>.<dataset>`; `event_schema` is its registry id."""
+    """One kind of record of one provider. `id` is `<provider>.<dataset>`; `event_schema` is its registry id.
+
+    `version` counts the shapes its rows have had; `versions` are the earlier ones, oldest first, which the present one reads.
+    """
 
     id: Name
     title: str
@@ -90,6 +100,7 @@ class Dataset(ControlObject):
     key: tuple[str, ...]
     division_field: str = ""
     version: int = 1
+    versions: tuple[DatasetVersion, ...] = ()
     row_schema: str
     event_schema: int
     #: field -> rules in order, each `name` or `name(option=value)`; see schemas/rules.

@@ -12,11 +12,12 @@ from schemas.codec.frame import prefix
 from schemas.codec.varint import read_long, read_text, text_bytes
 from schemas.control import Dataset, Subscription
 from schemas.envelope import OPS, Op
+from schemas.evolution import current_names
 from schemas.masks import Blind, check_mask, compile_mask
 from schemas.scope import check_condition, compile_condition, compile_scope
 from schemas.text import Text
 
-__all__ = ["Delivery", "check_subscription", "compile_subscription", "has_masked_key"]
+__all__ = ["Delivery", "check_subscription", "compile_subscription", "has_masked_key", "in_current_names"]
 
 Pieces = Sequence[bytes]
 _OP_BYTES = {op: bytes((2 * number,)) for number, op in enumerate(OPS)}
@@ -30,8 +31,21 @@ _TAILS = 10_000
 _LONGEST_TAIL = 256
 
 
+def in_current_names(subscription: Subscription, dataset: Dataset) -> Subscription:
+    """The subscription by the names its fields have now; what was granted before a rename is named by an alias since."""
+    names = current_names(dataset.row_schema)
+    used = (*subscription.fields, *subscription.masks, *(condition.field for condition in subscription.scope))
+    if all(names.get(name, name) == name for name in used):
+        return subscription
+    return subscription.model_copy(update={
+        "fields": tuple(names.get(name, name) for name in subscription.fields),
+        "masks": {names.get(name, name): mask for name, mask in subscription.masks.items()},
+        "scope": tuple(one.model_copy(update={"field": names.get(one.field, one.field)}) for one in subscription.scope)})
+
+
 def has_masked_key(subscription: Subscription, dataset: Dataset) -> bool:
     """Whether some key field is not granted in clear, so that key and id must be masked too."""
+    subscription = in_current_names(subscription, dataset)
     return any(name not in subscription.fields or name in subscription.masks for name in dataset.key)
 
 
@@ -45,6 +59,7 @@ class Delivery:
     def __init__(self, subscription: Subscription, dataset: Dataset, scanner: EventScanner,
                  home_code: str, secret: bytes) -> None:
         blind = Blind(secret, subscription.id)
+        subscription = in_current_names(subscription, dataset)
         self.subscription = subscription
         self.masked_key = has_masked_key(subscription, dataset)
         self.scope_index = tuple(compile_condition(condition, scanner) for condition in subscription.scope)
@@ -132,6 +147,7 @@ def _cutter(subscription: Subscription, scanner: EventScanner, blind: Blind) -> 
 def check_subscription(dataset: Dataset, subscription: Subscription, scanner: EventScanner) -> list[Text]:
     """Everything that is wrong with a subscription to this dataset, all of it at once."""
     problems = []
+    subscription = in_current_names(subscription, dataset)
     if subscription.dataset != dataset.id or subscription.id != f"{subscription.subscriber}.{dataset.id}":
         problems.append(Text(f"订阅 {subscription.id} 须名为 <使用系统>.<数据资源>",
                              f"subscription {subscription.id} is not called <subscriber>.<dataset>"))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from schemas.codec.scanner import EventScanner, Pieces, Scanned
-from schemas.contract import Delivery, compile_subscription
+from schemas.contract import Delivery, compile_subscription, in_current_names
 from schemas.control import Dataset, Plan, Subscription
 from schemas.envelope import Op
 from schemas.lanes import room_for
@@ -65,6 +65,7 @@ class Outlets:
 def outlets(plan: Plan, dataset: Dataset, live: Iterable[Subscription], scanner: EventScanner,
             secret: bytes) -> Outlets:
     """Compile the live subscriptions of a dataset."""
+    live = [in_current_names(item, dataset) for item in live]
     home = plan.home.code if plan.home else ""
     compiled = [(item, compile_subscription(item, dataset, scanner, home, secret))
                 for item in sorted(live, key=lambda item: item.id)]

@@ -92,7 +92,7 @@ class _Drawing:
                 case "rename":
                     made.append({**field, "name": f"{field['name']}2"})
                 case "rename with alias":
-                    made.append({**field, "name": f"{field['name']}2", "aliases": ["z", field["name"]]})
+                    made.append({**field, "name": f"{field['name']}2", "aliases": [f"{field['name']}0", field["name"]]})
                 case "default":
                     made.append({**field, "type": "string", "default": ""} if field["type"] == "string" else field)
                 case _:

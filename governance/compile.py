@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from governance.declared import City, DeclaredDataset, DepartmentFile, SubscriptionFile
+from governance.evolving import breaking, check_next, next_version
 from governance.problems import Refusal, RefusedError
 from schemas.contract import (
     check_dataset,
@@ -28,6 +29,7 @@ from schemas.control import (
     Subscription,
 )
 from schemas.datasets.cases import check_cases
+from schemas.errors import RejectError
 from schemas.lanes import MOST_STREAMS, clean_lane
 from schemas.names import TALLIES, Names
 from schemas.text import Text
@@ -149,8 +151,7 @@ class _Step:
                             f"its schema would be called as that of {other} is ({event_subject(name)}): choose another name")
             old = self.current.datasets.get(name)
             if old is not None and (old.row_schema, old.key) != (item.row_schema, item.key):
-                self.refuse(f"datasets/{name}", "模式或主键改变了；已登记的数据资源保持原样，请另立名称登记",
-                            "its schema or key changed; a registered dataset keeps both, register another name")
+                self.refusals += [Refusal(f"datasets/{name}", text) for text in check_next(old, item, self.current.schemas)]
             if old is not None and old.kind != item.kind:
                 self.refuse(f"datasets/{name}", f"由 {old.kind} 改成了 {item.kind}；登记过的数据资源不能换类，请另立名称登记",
                             f"it was {old.kind} and is now {item.kind}; a registered dataset keeps its kind, register another name")
@@ -163,8 +164,9 @@ class _Step:
         self.refusals += [Refusal(f"datasets/{item.id}", text) for text in wrong]
         if wrong:
             return draft
-        text = event_schema(item.id, item.row_schema)
-        return item.dataset(self.schema_number(event_subject(item.id), text))
+        number = self.schema_number(event_subject(item.id), event_schema(item.id, item.row_schema))
+        version, earlier = next_version(self.current.datasets.get(item.id), number)
+        return item.dataset(number).model_copy(update={"version": version, "versions": earlier})
 
     def subscriptions(self, datasets: Mapping[str, Dataset]) -> tuple[ControlObject, ...]:
         declared: dict[str, Subscription] = {}
@@ -184,12 +186,30 @@ class _Step:
     def _subscription(self, name: str, file: SubscriptionFile, dataset: Dataset) -> Subscription:
         subscriber, dataset_id = name.split(".", 1)
         draft = Subscription(id=name, subscriber=subscriber, dataset=dataset_id, output_schema=0, **file.model_dump())
-        wrong = check_subscription(dataset, draft)
-        self.refusals += [Refusal(f"subscriptions/{name}", text) for text in wrong]
+        try:
+            wrong = check_subscription(dataset, draft) or self._breaking(dataset, draft)
+        except RejectError:
+            return draft  # the dataset's own schema is none, which was said of the dataset
+        self.refusals += [Refusal(f"subscriptions/{name}", self._because(dataset, name, text)) for text in wrong]
         if wrong:
             return draft
         text = output_schema(dataset, draft)
         return draft.model_copy(update={"output_schema": self.schema_number(output_subject(draft), text)})
+
+    def _breaking(self, dataset: Dataset, item: Subscription) -> list[Text]:
+        """What a new version of the dataset would break for a subscription that is being served."""
+        before, live = self.current.datasets.get(dataset.id), self.current.subscriptions.get(item.id)
+        if before is None or before.row_schema == dataset.row_schema or live is None or live.state != "live":
+            return []
+        return list(breaking(before, dataset, item, self.current.schemas)) if _contract(live) == _contract(item) else []
+
+    def _because(self, dataset: Dataset, name: str, text: Text) -> Text:
+        """What is wrong with a subscription as it always was, because of what its dataset becomes."""
+        before, live = self.current.datasets.get(dataset.id), self.current.subscriptions.get(name)
+        if before is None or before.row_schema == dataset.row_schema or live is None or live.state != "live":
+            return text
+        return Text(f"{dataset.id} 的新模式会中断这个在用订阅：{text.zh}",
+                    f"the new schema of {dataset.id} breaks this live subscription: {text.en}")
 
     def _check_joining(self, item: Subscription) -> None:
         """A subscription may begin only where nothing has been missed: its dataset is new, or its lanes are empty."""

@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from governance.compile import Change
-from schemas.control import ConnectorInstance, ControlObject, Plan, Subscription
+from schemas.control import ConnectorInstance, ControlObject, Dataset, Plan, Subscription
+from schemas.evolution import Change as RowChange
+from schemas.evolution import row_changes
 
 __all__ = ["Line", "diff"]
 
@@ -46,5 +48,23 @@ def _line(kind: str, item: ControlObject, old: ControlObject | None) -> Line:
 def _differing(item: ControlObject, old: ControlObject) -> Iterator[str]:
     new_values, old_values = item.model_dump(), old.model_dump()
     for key, value in new_values.items():
-        if key not in _VERSIONS and value != old_values[key]:
+        if key in _VERSIONS or value == old_values[key]:
+            continue
+        if key == "row_schema" and isinstance(item, Dataset) and isinstance(old, Dataset):
+            told = [_of_field(change) for change in row_changes(item.row_schema, old.row_schema)]
+            yield f"row_schema: {', '.join(told)}" if told else key
+        else:
             yield key if key in _LONG or not isinstance(value, str | int | bool) else f"{key}: {old_values[key]} → {value}"
+
+
+def _of_field(change: RowChange) -> str:
+    """A change of a row as a word that needs no language: `+email`, `-fax`, `phone → mobile`, `~seq`."""
+    match change.kind:
+        case "added" | "removed":
+            return f"{'+' if change.kind == 'added' else '-'}{change.path}"
+        case "renamed":
+            return f"{change.old.en} → {change.path}"
+        case "reordered":
+            return f"↕{change.path}"
+        case _:
+            return f"~{change.path}"

@@ -20,6 +20,7 @@ from schemas.text import Text
 from streams.chunk import Chunk
 from streams.memory import Memory
 from streams.outlets import Outlets, outlets
+from streams.versions import reading_older
 
 __all__ = ["Source", "WorkingPlan", "check_version", "working_plan"]
 
@@ -37,11 +38,16 @@ class _Parts(NamedTuple):
     schema: str
     live: tuple[Subscription, ...]
     home: Node | None
+    #: the event schema of the earlier version it reads; "" where it is the present one's own
+    older: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One dataset, compiled: all a handler needs to know about a record that carries its schema id."""
+    """One dataset, compiled: all a handler needs to know about a record that carries its schema id.
+
+    Each earlier version of a dataset has one too, which differs in how it reads; `schema_id` is always the present one.
+    """
 
     dataset: str
     provider: str
@@ -116,14 +122,22 @@ def working_plan(plan: Plan, secret: bytes, given_up: Iterable[int | str] = (),
         if item.state == "live":
             live.setdefault(item.dataset, []).append(item)
     known = before.sources if before else {}
-    sources = []
+    sources: dict[bytes, Source] = {}
     for dataset in plan.datasets.values():
         parts = _Parts(dataset, plan.schemas[dataset.event_schema].text, tuple(live.get(dataset.id, ())), plan.home)
         source = known.get(prefix(dataset.event_schema))
-        sources.append(source if source is not None and source.made_of == parts else _source(plan, parts, secret))
+        if source is None or source.made_of != parts:
+            source = _source(plan, parts, secret)
+        sources[prefix(dataset.event_schema)] = source
+        for number in (version.event_schema for version in dataset.versions if version.event_schema in plan.schemas):
+            older = known.get(prefix(number))
+            wanted = parts._replace(older=plan.schemas[number].text)
+            # What it shares with the present one is the same object, so that records of both count and scope as one.
+            shares = older is not None and older.made_of == wanted and older.judge == source.judge
+            sources[prefix(number)] = older if older is not None and shares else _older(source, wanted, number)
     return WorkingPlan(
         version=plan.version,
-        sources={prefix(source.schema_id): source for source in sources},
+        sources=sources,
         streams={name: department.streams for name, department in plan.departments.items()},
         given_up=frozenset(given_up),
         farthest=max(plan.schemas, default=0) + _AHEAD,
@@ -144,6 +158,12 @@ def _source(plan: Plan, parts: _Parts, secret: bytes) -> Source:
         scan=scanner.scan, judge=judge.judge, record_key=key.canonical, parses_key=key.parses,
         marker=marker_key(dataset.id), division=_division(dataset, scanner),
         outlets=outlets(plan, dataset, parts.live, scanner, secret), made_of=parts)
+
+
+def _older(present: Source, parts: _Parts, number: int) -> Source:
+    """The source of an earlier version. Its rows may grow on the way, so each output is measured."""
+    return replace(present, scan=reading_older(parts.schema, parts.older, number), made_of=parts,
+                   outlets=replace(present.outlets, safe=-1))
 
 
 def _division(dataset: Dataset, scanner: EventScanner) -> Callable[[Pieces | None], str]:

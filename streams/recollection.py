@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from streams.chunk import Holders, Record
 from streams.memory import dataset_of, row_cost
 from streams.plan import WorkingPlan
+from streams.versions import UnresolvedError
 
 __all__ = ["Recollection"]
 
@@ -28,7 +29,10 @@ class Recollection:
             source = self._sources.get(value[:5])
             if source is None or not source.outlets.scoped:
                 continue
-            event = source.scan(value)
+            try:
+                event = source.scan(value)
+            except UnresolvedError:
+                continue  # it changed nothing when it was routed
             if event.row is not None:
                 self._remember(key, source.outlets.holders(event.row), source.dataset)
             elif event.op != "m":

@@ -16,6 +16,7 @@ from streams.letters import about, letter_output
 from streams.memory import Memory
 from streams.outlets import Outlet, Outlets
 from streams.plan import Source, WorkingPlan, check_version
+from streams.versions import UnresolvedError
 
 __all__ = ["changes_for", "route"]
 
@@ -74,10 +75,13 @@ class _Routing:
                     break
                 try:
                     event = source.scan(value)
+                except UnresolvedError as error:
+                    self.withhold(record, source, error.event)
                 except RejectError as error:
                     raise self.broken(offset) from error
-                if event[0] != "m":
-                    deliver(record, key, value, source, event)
+                else:
+                    if event[0] != "m":
+                        deliver(record, key, value, source, event)
             next_offset = offset + 1
         if next_offset >= 0:
             self.handled.changes[self.part.lane, self.part.partition] = PartitionChange(
@@ -169,15 +173,26 @@ class _Routing:
         key = outlet.key(key)
         size = len(value) + len(key)
         if size > outlet.room:
-            self.refuse(outlet, record, source, event)
+            self.refuse(outlet, record, source, event, "too_large")
             group.refuse(outlet.id)
         else:
             self.outputs.append((outlet.lane, value, key, -1, record[1], None))
             group.give(outlet.id, size)
 
-    def refuse(self, outlet: Outlet, record: Record, source: Source, event: Scanned) -> None:
-        """A letter for the one subscription whose lane has no room for this record."""
+    def withhold(self, record: Record, source: Source, event: Scanned) -> None:
+        """An event of an earlier version that the present one has no value for: a letter for every subscription.
+
+        Nobody can say whose scope it fits, so it changes nothing of who holds the record.
+        """
+        group = self.counts.group(source, record[1], event.cause, "")
+        group.records += 1
+        for outlet in source.outlets.by_id.values():
+            self.refuse(outlet, record, source, event, "undecodable")
+            group.refuse(outlet.id)
+
+    def refuse(self, outlet: Outlet, record: Record, source: Source, event: Scanned, why: str) -> None:
+        """A letter for the one subscription that cannot be given this record."""
         offset, arrived, key, value = record
         self.handled.outputs.append(letter_output(Letter(
             self.part.lane, self.part.partition, offset, arrived, self.now_ms, source.dataset, outlet.id, event.stream,
-            event.epoch, event.seq, about("too_large"), source.rules_version, self.plan.version, key, value)))
+            event.epoch, event.seq, about(why), source.rules_version, self.plan.version, key, value)))

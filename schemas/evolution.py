@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from schemas.codec.frame import undecodable
+from schemas.codec.varint import long_bytes
 from schemas.compatibility import Incompatibility, misfits, written_as
 from schemas.text import Text
 from schemas.transcode import alike, default_bytes, transcoder
@@ -32,27 +32,33 @@ class Change(NamedTuple):
 
 # ---- rows of an older version
 
-def compile_resolution(reader: str, writer: str) -> Callable[[Pieces], Pieces]:
-    """How the slices of a row written under event schema `writer` become those of `reader`.
+def compile_resolution(reader: str, writer: str) -> Callable[[Pieces], tuple[Pieces, bool]]:
+    """How the slices of a row written under event schema `writer` become those of `reader`: the row, and whether all of it is.
 
-    What is given raises RejectError `undecodable` for a row that cannot be carried over (bytes that are to be a text and are none).
+    A field that cannot be carried over (bytes that are to be a text and are none) stands blank in the row: null, or an empty text.
     """
     mine, theirs = _row(tree(reader)), _row(tree(writer))
     moves = [_move(part, theirs) for part in mine.parts]
     if [source for source, _, _ in moves] == list(range(len(theirs.parts))) and not any(step for _, step, _ in moves):
-        return lambda row: row
+        return lambda row: (row, True)
 
-    def resolve(row: Pieces) -> Pieces:
-        try:
-            return tuple([given if source < 0 else row[source] if step is None else step(row[source]) for source, step, given in moves])
-        except (ValueError, LookupError, RecursionError):
-            raise undecodable() from None
+    def resolve(row: Pieces) -> tuple[Pieces, bool]:
+        made, whole = [], True
+        for source, step, given in moves:
+            piece = given if source < 0 else row[source]
+            if step is not None:
+                try:
+                    piece = step(piece)
+                except (ValueError, LookupError, RecursionError):
+                    piece, whole = given, False
+            made.append(piece)
+        return tuple(made), whole
 
     return resolve
 
 
 def _move(part: Part, writer: Kind) -> tuple[int, Callable[[bytes], bytes] | None, bytes]:
-    """Where a field comes from: (the place of its slice or -1, what is done to it, its default)."""
+    """Where a field comes from: (the place of its slice or -1, what is done to it, its default, or what stands for no value)."""
     source = written_as(part, writer)
     if source is None:
         return -1, None, default_bytes(part.kind, None if part.default is MISSING else part.default)
@@ -67,7 +73,8 @@ def _move(part: Part, writer: Kind) -> tuple[int, Callable[[bytes], bytes] | Non
             raise ValueError
         return b"".join(out)
 
-    return place, whole, b""
+    nulls = [number for number, branch in enumerate(part.kind.branches) if branch.kind == "null"]
+    return place, whole, long_bytes(nulls[0] if nulls else 0)
 
 
 def _row(event: Kind) -> Kind:

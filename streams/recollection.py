@@ -31,8 +31,8 @@ class Recollection:
                 continue
             try:
                 event = source.scan(value)
-            except UnresolvedError:
-                continue  # it changed nothing when it was routed
+            except UnresolvedError as error:
+                event = error.event  # who is in scope can be told all the same
             if event.row is not None:
                 self._remember(key, source.outlets.holders(event.row), source.dataset)
             elif event.op != "m":

@@ -57,6 +57,8 @@ class _Routing:
         self.outputs = handled.outputs
         self.known_rows = memory.of(part.lane, part.partition).rows
         self.rows: dict[bytes, Holders | None] = {}
+        #: the record at hand is of an earlier version, and the present one has no value for its row
+        self.withheld = False
 
     def run(self) -> None:
         """Handle the records in order, up to the first whose schema id is unknown."""
@@ -76,7 +78,9 @@ class _Routing:
                 try:
                     event = source.scan(value)
                 except UnresolvedError as error:
-                    self.withhold(record, source, error.event)
+                    self.withheld = True
+                    deliver(record, key, value, source, error.event)
+                    self.withheld = False
                 except RejectError as error:
                     raise self.broken(offset) from error
                 else:
@@ -168,7 +172,11 @@ class _Routing:
 
     def tell(self, outlet: Outlet, op: Op, record: Record, key: bytes, source: Source, event: Scanned,
              group: Group) -> None:
-        """One output for one subscription, or a letter where it does not fit its lane."""
+        """One output for one subscription, or a letter where it does not fit its lane, or its row cannot be read any more."""
+        if self.withheld and op != "d":
+            self.refuse(outlet, record, source, event, "undecodable")
+            group.refuse(outlet.id)
+            return
         value = outlet.value(event, op, None if op == "d" else event.row, self.stream, record[0])
         key = outlet.key(key)
         size = len(value) + len(key)
@@ -178,17 +186,6 @@ class _Routing:
         else:
             self.outputs.append((outlet.lane, value, key, -1, record[1], None))
             group.give(outlet.id, size)
-
-    def withhold(self, record: Record, source: Source, event: Scanned) -> None:
-        """An event of an earlier version that the present one has no value for: a letter for every subscription.
-
-        Nobody can say whose scope it fits, so it changes nothing of who holds the record.
-        """
-        group = self.counts.group(source, record[1], event.cause, "")
-        group.records += 1
-        for outlet in source.outlets.by_id.values():
-            self.refuse(outlet, record, source, event, "undecodable")
-            group.refuse(outlet.id)
 
     def refuse(self, outlet: Outlet, record: Record, source: Source, event: Scanned, why: str) -> None:
         """A letter for the one subscription that cannot be given this record."""

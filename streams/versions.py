@@ -5,6 +5,7 @@ For the plan. Everything behind the scan is the present version's: rules, key, o
 
 from collections.abc import Callable
 
+from schemas.codec.frame import undecodable
 from schemas.codec.scanner import EventScanner, Scanned
 from schemas.errors import RejectError
 from schemas.evolution import compile_resolution
@@ -13,11 +14,12 @@ __all__ = ["UnresolvedError", "reading_older"]
 
 
 class UnresolvedError(RejectError):
-    """An event that could be read, whose row the present version has no value for. `event` is what it says beside its rows."""
+    """An event that could be read, whose row the present version has no value for. In `event` that field is blank."""
 
-    def __init__(self, event: Scanned, cause: RejectError) -> None:
-        super().__init__(cause.code, cause.problem, advice=cause.advice)
-        self.event = event._replace(row=None, before=None)
+    def __init__(self, event: Scanned) -> None:
+        told = undecodable()
+        super().__init__(told.code, told.problem, advice=told.advice)
+        self.event = event
 
 
 def reading_older(present: str, text: str, schema_id: int) -> Callable[[bytes], Scanned]:
@@ -30,16 +32,15 @@ def reading_older(present: str, text: str, schema_id: int) -> Callable[[bytes], 
     def read(value: bytes) -> Scanned:
         event = scan(value)
         row, before = event.row, event.before
-        if row is not None:
-            try:
-                row = resolve(row)
-            except RejectError as error:
-                raise UnresolvedError(event, error) from None
         if before is not None:
-            try:
-                before = resolve(before)
-            except RejectError:
-                before = None
-        return event._replace(row=row, before=before)
+            known, whole = resolve(before)
+            before = known if whole else None
+        if row is None:
+            return event._replace(before=before)
+        row, whole = resolve(row)
+        event = event._replace(row=row, before=before)
+        if not whole:
+            raise UnresolvedError(event)
+        return event
 
     return read

@@ -9,7 +9,6 @@ from schemas.codec import EventScanner
 from schemas.contract import check_dataset, event_schema, in_current_names, output_schema, row_of
 from schemas.control import Condition, Dataset, Mask, Subscription
 from schemas.delivery import has_masked_key
-from schemas.errors import RejectError
 from schemas.evolution import check_evolving, compile_resolution, current_names, row_changes, row_misfits
 
 DATASET = "a.thing"
@@ -39,7 +38,8 @@ def resolved(new: str, old: str, given: dict[str, Any]) -> dict[str, Any]:
     writer = EventScanner(event_schema(DATASET, old), 1)
     reader = EventScanner(event_schema(DATASET, new), 2)
     resolve = compile_resolution(event_schema(DATASET, new), event_schema(DATASET, old))
-    pieces = resolve(writer.encode_row(given))
+    pieces, whole = resolve(writer.encode_row(given))
+    assert whole
     assert reader.split(b"".join(pieces)) == pieces  # each slice is what the new version's own scanner would cut
     return reader.decode_row(pieces)
 
@@ -55,15 +55,17 @@ def test_versions_that_agree_byte_for_byte_hand_over_the_very_slices() -> None:
     new = row(field("id", "string"), field("n", "long"), field("x", "bytes"))
     old = row(field("id", "string"), field("n", "int"), field("x", "string"))
     pieces = (b"\2a", b"\4", b"\2b")
-    assert compile_resolution(event_schema(DATASET, new), event_schema(DATASET, old))(pieces) is pieces
+    assert compile_resolution(event_schema(DATASET, new), event_schema(DATASET, old))(pieces) == (pieces, True)
 
 
-def test_bytes_that_are_to_be_a_text_and_are_none_cannot_be_carried_over() -> None:
-    old, new = row(field("x", "bytes")), row(field("x", "string"))
-    assert resolved(new, old, {"x": "界".encode()}) == {"x": "界"}
-    with pytest.raises(RejectError) as caught:
-        resolved(new, old, {"x": b"\xff"})
-    assert caught.value.code == "undecodable"
+def test_bytes_that_are_to_be_a_text_and_are_none_leave_their_field_blank() -> None:
+    texts = [field("x", "string"), field("y", ["string", "null"])]
+    old, new = row(field("x", "bytes"), field("y", ["null", "bytes"]), field("z", "int")), row(*texts, field("z", "int"))
+    assert resolved(new, old, {"x": "界".encode(), "y": b"y", "z": 1}) == {"x": "界", "y": "y", "z": 1}
+    resolve = compile_resolution(event_schema(DATASET, new), event_schema(DATASET, old))
+    pieces, whole = resolve((b"\2\xff", b"\2\2\xff", b"\2"))
+    assert not whole
+    assert EventScanner(event_schema(DATASET, new), 2).decode_row(pieces) == {"x": "", "y": None, "z": 1}
 
 
 def test_every_difference_is_told_by_field() -> None:

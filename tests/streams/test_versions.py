@@ -167,8 +167,8 @@ TEXT_NOW = evolved(BYTES_FIRST, FIELDS, 70)
 BYTES_CODEC = EventCodec(BYTES_FIRST.schemas[60].text, 60)
 
 
-def of_bytes(op: str, name: bytes | None, before: bytes | None = None, seq: int = 1) -> bytes:
-    rows = [None if one is None else resident() | {"name": one} for one in (name, before)]
+def of_bytes(op: str, name: bytes | None, before: bytes | None = None, seq: int = 1, division: str = "341502") -> bytes:
+    rows = [None if one is None else resident(division=division) | {"name": one} for one in (name, before)]
     return BYTES_CODEC.encode(Event(Meta("i", op, NOW, "s", STREAM, 0, seq), *rows))  # type: ignore[arg-type]
 
 
@@ -185,10 +185,9 @@ def test_a_row_that_cannot_be_read_as_the_present_version_is_undecodable_with_it
     assert stages(handled) == {"arrived": 4, "cleaned": 3, "quarantined": 1}
 
 
-def test_one_that_lies_on_clean_gets_a_letter_for_each_subscription_and_stops_nothing() -> None:
+def test_one_that_lies_on_clean_gets_a_letter_for_each_subscription_it_is_for_and_stops_nothing() -> None:
     sent = records(of_bytes("c", "王明".encode()), of_bytes("u", b"\xff", seq=2), of_bytes("d", None, seq=3))
-    kept = memory(("clean.health", 0))
-    handled = route(chunk("clean.health", sent), compiled(TEXT_NOW), kept, NOW)
+    handled = route(chunk("clean.health", sent), compiled(TEXT_NOW), memory(("clean.health", 0)), NOW)
     letters = [decode_letter(data) for _, data in outputs(handled, "dead.health")]
     assert {(one.subscription, one.offset, one.findings[0].reason) for one in letters} == {
         ("tax.health.resident", 1, "undecodable"), ("school.health.resident", 1, "undecodable")}
@@ -197,10 +196,23 @@ def test_one_that_lies_on_clean_gets_a_letter_for_each_subscription_and_stops_no
     assert handled.changes["clean.health", 0].next_offset == 3
 
 
-def test_what_is_remembered_of_it_is_what_was_before() -> None:
-    lane = Recollection(compiled(TEXT_NOW))
-    lane.learn(records(of_bytes("c", "王明".encode()), of_bytes("u", b"\xff", seq=2)))
-    assert lane.rows == {key_of(PEOPLE[0]): ("school.health.resident",)}
+def test_who_loses_a_record_by_it_is_told_so_and_who_never_had_it_hears_nothing() -> None:
+    sent = records(of_bytes("c", "王明".encode()), of_bytes("u", b"\xff", seq=2, division="340100"))
+    handled = route(chunk("clean.health", sent), compiled(TEXT_NOW), memory(("clean.health", 0)), NOW)
+    assert [data[-1:] for _, data in outputs(handled, "deliver.school")][-1] == b"\0"
+    assert len(outputs(handled, "deliver.school")) == 2
+    handled = route(chunk("clean.health", sent[1:]), compiled(TEXT_NOW), memory(("clean.health", 0)), NOW)
+    assert stages(handled) == {"quarantined": 1, "held_back": 1}
+
+
+def test_what_is_remembered_of_it_is_the_same_after_a_restart() -> None:
+    sent = records(of_bytes("c", "王明".encode()), of_bytes("u", b"\xff", seq=2, division="340100"))
+    for upto in (1, 2):
+        kept = memory(("clean.health", 0))
+        kept.apply(route(chunk("clean.health", sent[:upto]), compiled(TEXT_NOW), kept, NOW).changes)
+        lane = Recollection(compiled(TEXT_NOW))
+        lane.learn(sent[:upto])
+        assert lane.rows == kept.of("clean.health", 0).rows
 
 
 def test_a_row_that_grows_on_the_way_is_measured_as_it_goes_out() -> None:

@@ -3,7 +3,7 @@
 import json
 import pickle
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -55,9 +55,10 @@ def judged(world: World) -> Verdict:
     return verdict
 
 
-def verdict_on(plan: Plan, world: World) -> Verdict:
-    """The verdict on the lanes and the books of a world under any plan."""
-    verdict = judge(plan_as_json(plan), SECRET, world.read, letter_schema=LETTERS, tables=[POLICE])
+def verdict_on(plan: Plan, world: World, earlier: Sequence[Plan] = ()) -> Verdict:
+    """The verdict on the lanes and the books of a world under any plan, and those in force before it."""
+    verdict = judge(plan_as_json(plan), SECRET, world.read, letter_schema=LETTERS, tables=[POLICE],
+                    earlier=[plan_as_json(each) for each in earlier])
     verdict.books.compare(world.told(), verdict.problems, "second")
     return verdict
 

@@ -68,6 +68,30 @@ class Codec:
             raise Unreadable
         return number, event
 
+    def resolved(self, number: int, event: Mapping[str, Any], present: int) -> dict[str, Any]:
+        """An event of an earlier version as the present one has it, by fastavro's own resolution; Unreadable where its row has
+        no value there. A row before that has none is left out."""
+        if number == present:
+            return dict(event)
+        made = self._resolved(number, {**event, "before": None}, present)
+        try:
+            before = self._resolved(number, {**event, "row": None}, present)["before"]
+        except Unreadable:
+            before = None
+        return {**made, "before": before}
+
+    def blanked(self, number: int, event: Mapping[str, Any], present: int) -> dict[str, Any]:
+        """The same of one whose row has no value there: whatever bytes are no text are empty."""
+        return self.resolved(number, {**event, "row": _blanked(event["row"])}, present)
+
+    def _resolved(self, number: int, event: Mapping[str, Any], present: int) -> dict[str, Any]:
+        data = self.write(number, event)[_HEADER:]
+        try:
+            found: Any = fastavro.schemaless_reader(BytesIO(data), self._readers[number], self._readers[present])
+        except _BROKEN as error:
+            raise Unreadable from error
+        return cast(dict[str, Any], found)
+
     def trusted(self, value: bytes) -> dict[str, Any]:
         """The content of a value that is known to be readable."""
         number = int.from_bytes(value[1:_HEADER], "big")
@@ -80,6 +104,17 @@ class Codec:
     def write(self, number: int, event: Mapping[str, Any]) -> bytes:
         """The framed value an Avro writer gives for this content."""
         return self._heads[number] + self._writers[number](event)
+
+
+def _blanked(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _blanked(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_blanked(part) for part in value]
+    try:
+        return value if not isinstance(value, bytes) or value.decode() is not None else b""
+    except UnicodeDecodeError:
+        return b""
 
 
 def plain(schema: Any) -> Any:

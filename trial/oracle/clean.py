@@ -6,9 +6,10 @@ from sys import intern
 from typing import Any, NamedTuple
 
 from trial.oracle.avro import Codec, UnknownSchema, Unreadable
+from trial.oracle.eras import Eras
 from trial.oracle.keys import key_of, parses
 from trial.oracle.letters import TOO_LARGE, Letter, about, brief
-from trial.oracle.plan import ROOM, Dataset, Plan
+from trial.oracle.plan import ROOM, Dataset
 from trial.oracle.records import Record, digest, fingerprint, is_marker
 from trial.oracle.rules import Finding, RowRules
 from trial.oracle.tables import SourceState
@@ -43,10 +44,10 @@ class Fate(NamedTuple):
     lane: str = ""
 
 
-def judged(plan: Plan, codec: Codec, lane: str, records: Iterable[Record],
+def judged(eras: Eras, codec: Codec, lane: str, records: Iterable[Record],
            sources: dict[str, SourceState]) -> Iterator[tuple[Record, Fate]]:
     """Each value and marker of one raw lane with its fate; tombstones have none. Fills the state per stream."""
-    clerk = _Clerk(plan, codec, lane, sources)
+    clerk = _Clerk(eras, codec, lane, sources)
     for record in records:
         if record.value is not None:
             fate = clerk.judge(record, record.value)
@@ -63,21 +64,24 @@ def passed(record: Record, dataset: Dataset, event: Mapping[str, Any]) -> Fate:
 class _Clerk:
     """Judges the values of one lane in the order of each partition."""
 
-    def __init__(self, plan: Plan, codec: Codec, lane: str, sources: dict[str, SourceState]) -> None:
-        self._plan = plan
+    def __init__(self, eras: Eras, codec: Codec, lane: str, sources: dict[str, SourceState]) -> None:
+        self._eras = eras
         self._sources = sources
         self._codec = codec
         self._provider = lane.split(".")[1]
-        self._streams = plan.streams.get(self._provider, frozenset())
+        self._of_plan = [(plan, plan.streams.get(self._provider, frozenset()),
+                          {item.id: RowRules(item) for item in plan.datasets.values() if item.provider == self._provider})
+                         for plan in eras.plans]
+        self._plan, self._streams, self._rules = self._of_plan[0]
         self._marks: dict[tuple[int, str], tuple[int, int]] = {}
-        self._rules = {item.id: RowRules(item) for item in plan.datasets.values() if item.provider == self._provider}
 
     def judge(self, record: Record, value: bytes) -> Fate:
+        self._plan, self._streams, self._rules = self._of_plan[self._eras.of(record)]
         try:
             dataset = self._plan.by_schema.get(self._codec.number(value))
             if dataset is None:
                 raise UnknownSchema
-            event = self._codec.read(value)[1]
+            event = self._codec.resolved(*self._codec.read(value), dataset.schema)
         except UnknownSchema:
             return self._unreadable(record, "unknown_schema")
         except Unreadable:

@@ -1,7 +1,7 @@
 """The judgement: raw in, everything that must follow from it recomputed, every output lane compared."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from sys import intern
@@ -10,9 +10,10 @@ from typing import Any, Literal
 from trial.oracle.avro import Codec, Unreadable
 from trial.oracle.books import Books
 from trial.oracle.clean import Fate, judged, passed
+from trial.oracle.eras import Eras
 from trial.oracle.lanes import CleanLane, Inbox, Place
-from trial.oracle.letters import TOO_LARGE, Letter, Mailing, check_letters
-from trial.oracle.plan import ROOM, Plan
+from trial.oracle.letters import TOO_LARGE, UNDECODABLE, Letter, Mailing, check_letters
+from trial.oracle.plan import ROOM, Dataset, Plan
 from trial.oracle.records import Problems, Record, fingerprint
 from trial.oracle.route import Router
 from trial.oracle.tables import SinkTable, SourceState
@@ -79,9 +80,11 @@ class Verdict:
 
 
 def judge(plan: Mapping[str, Any], secret: bytes, lanes: Lanes, *, letter_schema: Mapping[str, Any],
-          tables: Iterable[str] = (), hops: Iterable[Hop] = HOPS) -> Verdict:
-    """Read everything and compare. `tables` names the subscriptions whose sink tables will be compared afterwards."""
-    case = _Case(Plan(plan), secret, lanes, letter_schema, tables, frozenset(hops))
+          tables: Iterable[str] = (), hops: Iterable[Hop] = HOPS, earlier: Iterable[Mapping[str, Any]] = ()) -> Verdict:
+    """Read everything and compare. `tables` names the subscriptions whose sink tables will be compared afterwards; `earlier`
+    are the plans in force before this one while the run lasted, oldest first."""
+    eras = Eras([*map(Plan, earlier), Plan(plan)])
+    case = _Case(eras, secret, lanes, letter_schema, tables, frozenset(hops))
     for provider in sorted({item.provider for item in case.plan.datasets.values()}):
         case.provider(provider)
     if "route" in case.hops:
@@ -92,9 +95,10 @@ def judge(plan: Mapping[str, Any], secret: bytes, lanes: Lanes, *, letter_schema
 class _Case:
     """One judgement under way."""
 
-    def __init__(self, plan: Plan, secret: bytes, lanes: Lanes, letter_schema: Mapping[str, Any],
+    def __init__(self, eras: Eras, secret: bytes, lanes: Lanes, letter_schema: Mapping[str, Any],
                  tables: Iterable[str], hops: frozenset[Hop]) -> None:
-        self.plan = plan
+        self.eras = eras
+        self.plan = plan = eras.plans[-1]
         self.hops = hops
         self.verdict = Verdict()
         self._secret = secret
@@ -103,20 +107,54 @@ class _Case:
         self._codec = Codec(plan.schemas)
         by_id = {item.id: item for item in plan.subscriptions}
         self.verdict.tables = {name: SinkTable(name, by_id[name].fields) for name in tables}
-        self._inboxes = {item.subscriber: self._inbox(item.subscriber) for item in plan.subscriptions}
+        self._inboxes = {item.subscriber: self._inbox(item.subscriber) for each in eras.plans for item in each.subscriptions}
         self._refused: dict[Mailing, Letter] = {}
 
     def provider(self, provider: str) -> None:
         """Raw, clean and quarantine of one provider; what its subscribers must get is noted."""
-        routers = {item.id: Router(self.plan, item, self._codec, self._secret)
-                   for item in self.plan.datasets.values() if item.provider == provider and "route" in self.hops}
+        routers = [{item.id: Router(plan, item, self._codec, self._secret)
+                    for item in plan.datasets.values() if item.provider == provider and "route" in self.hops}
+                   for plan in self.eras.plans]
         lanes = [lane for lane in (f"clean.{provider}", f"clean-log.{provider}") if lane in self.plan.lanes]
+        if self.eras.several:
+            self._find_eras(provider, lanes)
         for record, fate, event in self._clean(lanes, provider) if "clean" in self.hops else self._as_they_are(lanes):
-            if fate.dataset in routers:
-                self._route(routers[fate.dataset], record, fate, event)
+            if fate.dataset in routers[-1]:
+                self._route_in_its_era([by_id.get(fate.dataset) for by_id in routers], record, fate, event)
         if "route" in self.hops:
             self._check_letters(provider, self._refused, "route")
             self._refused = {}
+
+    def _find_eras(self, provider: str, lanes: Iterable[str]) -> None:
+        """Read what tells under which plan each record was handled."""
+        for lane in lanes:
+            self.eras.read_clean(self._lanes(lane), self._codec)
+        self.eras.read_letters(self._lanes(f"dead.{provider}"), self._schema)
+        firsts: dict[int, tuple[str, int]] = {}
+        for era, plan in enumerate(self.eras.plans):
+            for item in plan.of_provider(provider):
+                firsts.setdefault(item.schema, (item.id, era))
+        for subscriber in self._inboxes:
+            self.eras.read_inbox(self._lanes(f"deliver.{subscriber}"), self._codec, firsts)
+
+    def _route_in_its_era(self, routers: Sequence[Router | None], record: Record, fate: Fate, event: Mapping[str, Any]) -> None:
+        """Routers of every era follow what they can read; the record goes out by the one of its own."""
+        number = self._codec.number(record.value or b"")
+        tokens = routers[-1].masked_tokens(record.key or b"", event["meta"]["id"]) if routers[-1] and self.eras.several else ()
+        era = self.eras.of(record, max(self.eras.first_with(number), self.eras.of_masked(tokens)))
+        for at, (plan, router) in enumerate(zip(self.eras.plans, routers, strict=True)):
+            dataset = plan.by_schema.get(number)
+            if router is None or dataset is None:
+                continue
+            whole = True
+            try:
+                seen = self._codec.resolved(number, event, dataset.schema)
+            except Unreadable:
+                seen, whole = self._codec.blanked(number, event, dataset.schema), False
+            if at == era:
+                self._route(router, record, fate, seen, dataset, whole=whole)
+            else:
+                router.follow(seen, record.key or b"")
 
     def _clean(self, lanes: Iterable[str], provider: str) -> Iterator[tuple[Record, Fate, Mapping[str, Any]]]:
         """The events of the clean lanes that belong there, after everything that raw leads to was compared."""
@@ -139,7 +177,11 @@ class _Case:
                 meta = event["meta"]
                 if meta["op"] != "m" and (meta["stream"], meta["seq"]) not in seen:
                     seen.add((intern(meta["stream"]), meta["seq"]))
-                    yield record, passed(record, self.plan.by_schema[number], event), event
+                    yield record, passed(record, self._dataset_of(number), event), event
+
+    def _dataset_of(self, number: int) -> Dataset:
+        """The dataset as it was when events first went on under this schema id."""
+        return self.eras.plans[self.eras.first_with(number)].by_schema[number]
 
     def _check_letters(self, provider: str, owed: Mapping[Mailing, Letter], hop: Hop) -> None:
         lane = f"dead.{provider}"
@@ -148,7 +190,8 @@ class _Case:
     def inboxes(self) -> None:
         """Every inbox, read to its end."""
         for subscriber, inbox in self._inboxes.items():
-            contracts = {item.schema: item.id for item in self.plan.subscriptions if item.subscriber == subscriber}
+            contracts = {item.schema: item.id for plan in self.eras.plans for item in plan.subscriptions
+                         if item.subscriber == subscriber}
             inbox.check(self._lanes(f"deliver.{subscriber}"), contracts)
 
     def _inbox(self, subscriber: str) -> Inbox:
@@ -157,7 +200,7 @@ class _Case:
 
     def _fates(self, lane: str) -> dict[Place, Fate]:
         fates: dict[Place, Fate] = {}
-        for record, fate in judged(self.plan, self._codec, lane, self._lanes(lane), self.verdict.sources):
+        for record, fate in judged(self.eras, self._codec, lane, self._lanes(lane), self.verdict.sources):
             fates[record.partition, record.offset] = fate
             if fate.counted:
                 self.verdict.books.fate(fate)
@@ -166,15 +209,18 @@ class _Case:
                 self.verdict.reasons.update(fate.letter.reasons if fate.letter else ())
         return fates
 
-    def _route(self, router: Router, record: Record, fate: Fate, event: Mapping[str, Any]) -> None:
+    def _route(self, router: Router, record: Record, fate: Fate, event: Mapping[str, Any], dataset: Dataset, *,
+               whole: bool) -> None:
+        """What follows from a cleaned event; of one that is not `whole` a row goes to nobody, with a letter for whom it was."""
         key, books = record.key or b"", self.verdict.books
         served: set[str] = set()
         for gift in router.deliveries(event, key, record.partition, record.offset):
             contract, size = gift.subscription, len(gift.key) + len(gift.value)
             served.add(contract.id)
-            if size > ROOM["deliver"]:
+            blank = not whole and gift.row is not None
+            if blank or size > ROOM["deliver"]:
                 about = record.lane, record.partition, record.offset, contract.id
-                self._refused[about] = Letter.of(record, TOO_LARGE, self.plan.datasets[fate.dataset], event["meta"])
+                self._refused[about] = Letter.of(record, UNDECODABLE if blank else TOO_LARGE, dataset, event["meta"])
                 books.refused(contract, fate)
                 continue
             books.delivered(contract, fate, size)

@@ -11,7 +11,7 @@ from trial.oracle.plan import ROOM, Dataset, Plan
 from trial.oracle.records import Problems, Record, difference, fingerprint, partition_of
 from trial.oracle.rules import Finding
 
-__all__ = ["TOO_LARGE", "Letter", "Mailing", "about", "check_letters"]
+__all__ = ["TOO_LARGE", "UNDECODABLE", "Letter", "Mailing", "about", "check_letters"]
 
 #: What a letter is about: lane, partition and offset, and the one subscription that could not be served; else empty.
 Mailing = tuple[str, int, int, str]
@@ -32,7 +32,7 @@ def brief(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
 
 #: Characters of a text, and findings, that are told even then.
 _LONG, _MOST = 200, 500
-TOO_LARGE = about("too_large")
+TOO_LARGE, UNDECODABLE = about("too_large"), about("undecodable")
 
 
 class Letter(NamedTuple):

@@ -1,5 +1,6 @@
 """The plan as the oracle reads it: the JSON values of the control topics, and nothing that the bus made of them."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -20,6 +21,12 @@ class Dataset(NamedTuple):
     rules_version: str = "1"
     division_field: str = ""
     log: bool = False
+    #: alias -> the field's name now
+    aliases: Mapping[str, str] = {}
+
+    def now(self, name: str) -> str:
+        """What a field is called now that once had this name."""
+        return self.aliases.get(name, name)
 
     @property
     def lane(self) -> str:
@@ -54,7 +61,10 @@ class Plan:
         self.schemas: dict[int, str] = {item["number"]: item["text"] for item in given["schemas"]}
         self.streams = {item["id"]: frozenset(item["streams"]) for item in given["departments"]}
         self.datasets = {item["id"]: _dataset(item) for item in given["datasets"]}
-        self.by_schema = {item.schema: item for item in self.datasets.values()}
+        #: by the schema id of every version of a dataset, and by those alone under which events go on
+        self.present = {item.schema: item for item in self.datasets.values()}
+        self.by_schema = {old["event_schema"]: self.datasets[item["id"]]
+                          for item in given["datasets"] for old in item["versions"]} | self.present
         self.subscriptions = [_subscription(item) for item in given["subscriptions"] if item["state"] == "live"]
         self.lanes: dict[str, int] = {name: state["partitions"] for name, state in given["lanes"].items()}
 
@@ -62,11 +72,21 @@ class Plan:
         """The live subscriptions of a dataset."""
         return [item for item in self.subscriptions if item.dataset == dataset]
 
+    def of_provider(self, provider: str) -> list[Subscription]:
+        """The live subscriptions of a provider's datasets."""
+        return [item for item in self.subscriptions if self.datasets[item.dataset].provider == provider]
+
 
 def _dataset(item: Mapping[str, Any]) -> Dataset:
     rules = {field: tuple(names) for field, names in item["rules"].items()}
     return Dataset(item["id"], item["provider"], tuple(item["key"]), item["event_schema"], rules,
-                   item["rules_version"], item["division_field"], item["kind"] == "log")
+                   item["rules_version"], item["division_field"], item["kind"] == "log", _aliases(item["row_schema"]))
+
+
+def _aliases(row_schema: str) -> dict[str, str]:
+    fields = json.loads(row_schema)["fields"]
+    names = {field["name"] for field in fields}
+    return {alias: field["name"] for field in fields for alias in field.get("aliases", ()) if alias not in names}
 
 
 def _subscription(item: Mapping[str, Any]) -> Subscription:

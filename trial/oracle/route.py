@@ -40,7 +40,8 @@ class Router:
         self._codec = codec
         self._secret = secret
         self._dataset = dataset
-        self._contracts = [(item, _key_is_masked(item, dataset)) for item in plan.of_dataset(dataset.id)]
+        self._contracts = [(item, _key_is_masked(item, dataset)) for item in
+                           (_in_names_of_now(item, dataset) for item in plan.of_dataset(dataset.id))]
         self._rows: dict[bytes, Row] = {}
         self._calendar = _calendar(plan.schemas[dataset.schema])
         self._scope_fields = {condition["field"] for item, _ in self._contracts for condition in item.scope}
@@ -50,17 +51,29 @@ class Router:
     def deliveries(self, event: Mapping[str, Any], key: bytes, partition: int, offset: int) -> Iterator[Delivery]:
         """What the subscribers get of the cleaned event at this place; also moves what is remembered."""
         op, after = event["meta"]["op"], event["row"]
-        # What was let through counts; the event's own word for it only where nothing was. An event of a log has no before.
-        before = None if self._dataset.log else self._rows.get(key) or event["before"]
-        if after is None or self._dataset.log:
-            self._rows.pop(key, None)
-        else:
-            self._rows[key] = {name: after[name] and intern(after[name]) for name in self._scope_fields}
+        before = self.follow(event, key)
         stamp = {"stream": intern(f"{self._dataset.lane}/{partition}"), "epoch": 0, "seq": offset}
         for contract, masked in self._contracts:
             given = _op(contract, op, before, after)
             if given:
                 yield self._deliver(contract, masked, {**event["meta"], **stamp, "op": given}, key, after)
+
+    def masked_tokens(self, key: bytes, name: str) -> Iterator[tuple[object, ...]]:
+        """What finds this record's deliveries again in the inboxes that see no position."""
+        for contract, masked in self._contracts:
+            if masked:
+                yield contract.id, self._hmac(contract, key.decode().partition("/")[2]).encode(), self._hmac(contract, name)
+
+    def follow(self, event: Mapping[str, Any], key: bytes) -> Row | None:
+        """Remember the event's row; the row before it, as far as this one knows."""
+        after = event["row"]
+        # What was let through counts; the event's own word for it only where nothing was. An event of a log has no before.
+        before: Row | None = None if self._dataset.log else self._rows.get(key) or event["before"]
+        if after is None or self._dataset.log:
+            self._rows.pop(key, None)
+        else:
+            self._rows[key] = {name: intern(after[name]) if isinstance(after[name], str) else after[name] for name in self._scope_fields}
+        return before
 
     def _deliver(self, contract: Subscription, masked: bool, meta: dict[str, Any], key: bytes, row: Row | None) -> Delivery:
         place = (contract.id, meta["stream"], meta["seq"])
@@ -74,7 +87,8 @@ class Router:
         return Delivery(contract, key, self._codec.write(contract.schema, {"meta": meta, "row": shown}), shown, place)
 
     def _shown(self, contract: Subscription, row: Row) -> Row:
-        return {name: self._mask(contract, contract.masks.get(name), row[name], name) for name in contract.fields}
+        now = self._dataset.now
+        return {name: self._mask(contract, contract.masks.get(now(name)), row[now(name)], now(name)) for name in contract.fields}
 
     def _mask(self, contract: Subscription, mask: Mapping[str, Any] | None, value: Any, name: str) -> Any:
         if mask is None or value is None:
@@ -117,7 +131,14 @@ def _met(condition: Mapping[str, Any], value: Any) -> bool:
 
 
 def _key_is_masked(contract: Subscription, dataset: Dataset) -> bool:
-    return any(name not in contract.fields or name in contract.masks for name in dataset.key)
+    clear = {dataset.now(name) for name in contract.fields} - set(contract.masks)
+    return not clear.issuperset(dataset.key)
+
+
+def _in_names_of_now(contract: Subscription, dataset: Dataset) -> Subscription:
+    """Scope and masks by the names the fields have now; what is shown keeps the names it was granted by."""
+    return contract._replace(scope=tuple({**one, "field": dataset.now(one["field"])} for one in contract.scope),
+                             masks={dataset.now(name): mask for name, mask in contract.masks.items()})
 
 
 def _keep_last(text: str, count: int) -> str:

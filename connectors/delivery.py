@@ -4,20 +4,30 @@ Assign-only and read_committed: where to go on stands in the receiving system, w
 """
 
 import json
+import logging
 import threading
 import time
+from collections.abc import Callable
 
 from connectors.base import Delivered, SinkShape
 from connectors.board import Board
 from connectors.runner import refuse
 from connectors.tasks import SinkTask
-from schemas.codec import EventCodec, unframe
+from schemas.codec import EventCodec, EventScanner, unframe
+from schemas.contract import row_of
+from schemas.envelope import Op, Row
 from schemas.errors import HaltError, RejectError, RetryError
+from schemas.evolution import compile_resolution, row_misfits
 from schemas.text import Text
 from wire.reading import LaneReader, Record
 from wire.settings import KafkaSettings
 
 __all__ = ["Lag", "SinkRunner"]
+
+log = logging.getLogger("shutong.connect")
+
+#: The operation of a delivery, its row, and whether all of the row is there.
+_Read = Callable[[bytes], tuple[Op, Row | None, bool]]
 
 _BATCH = 2000
 #: Positions behind other datasets' records are stored this often, so that a restart need not read them again.
@@ -33,7 +43,8 @@ class SinkRunner:
         self._task = task
         self._board = board
         self._stop = stop
-        self._codecs = {number: EventCodec(text, number) for number, text in task.schemas.items()}
+        newest = EventScanner(task.schemas[task.newest], task.newest)
+        self._readers = {number: _reader(newest, task.schemas[task.newest], number, text) for number, text in task.schemas.items()}
 
     def run(self) -> None:
         """RetryError: begin again, soon. HaltError: a person is needed."""
@@ -64,8 +75,8 @@ class SinkRunner:
             number = unframe(record.value)
         except RejectError:
             return None
-        codec = self._codecs.get(number)
-        if codec is None:
+        read = self._readers.get(number)
+        if read is None:
             if number not in self._task.others:
                 raise RetryError(
                     Text(
@@ -76,15 +87,41 @@ class SinkRunner:
                     after=1,
                 )
             return None
-        event = codec.decode(record.value)
-        if event.meta.op == "m":
+        op, row, whole = read(record.value)
+        if op == "m":
             return None
+        if not whole:
+            log.warning("%s: %s/%s/%s has a value that the present schema cannot hold; its column is left empty",
+                        self._task.instance, record.lane, record.partition, record.offset)
         if record.key is None:
             raise HaltError(
                 Text(f"通道 {record.lane} 中有没有键的交付", f"lane {record.lane} has a delivery without a key"),
                 advice=Text("它不是本系统写入的：联系管理员", "the bus did not write it: ask the bureau"),
             )
-        return Delivered(record.key, None if event.meta.op == "d" else event.row)
+        return Delivered(record.key, None if op == "d" else row)
+
+
+def _reader(newest: EventScanner, present: str, number: int, text: str) -> _Read:
+    """How deliveries under a schema are read: as the newest has them, so that one table holds rows of every version."""
+    # What came under an earlier contract, with other fields, is read as it is.
+    if number != newest.schema_id and not row_misfits(row_of(present), row_of(text)):
+        scan, resolve = EventScanner(text, number).scan, compile_resolution(present, text)
+
+        def resolved(value: bytes) -> tuple[Op, Row | None, bool]:
+            event = scan(value)
+            if event.row is None:
+                return event.op, None, True
+            row, whole = resolve(event.row)
+            return event.op, newest.decode_row(row), whole
+
+        return resolved
+    codec = EventCodec(text, number)
+
+    def plain(value: bytes) -> tuple[Op, Row | None, bool]:
+        event = codec.decode(value)
+        return event.meta.op, event.row, True
+
+    return plain
 
 
 class Lag:

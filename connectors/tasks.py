@@ -3,7 +3,6 @@
 A RetryError says that the plan does not name it (yet): the process waits for the next version.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,8 @@ from pydantic import ValidationError
 
 from connectors.base import ConnectorConfig, Sink, Source
 from connectors.kinds import SINKS, SOURCES
-from schemas.control import ConnectorInstance, Dataset, Plan, SchemaText
+from schemas.contract import row_of
+from schemas.control import ConnectorInstance, Dataset, Plan
 from schemas.errors import HaltError, RetryError
 from schemas.lanes import clean_lane
 from schemas.names import Names
@@ -43,7 +43,7 @@ class SourceTask:
 
 @dataclass(frozen=True)
 class SinkTask:
-    """A sink instance with the schemas, by id, under which its dataset may lie on the lane; `row_schema` is the newest's."""
+    """A sink instance with the schemas, by id, under which its dataset may lie on the lane; `row_schema` is that of `newest`."""
 
     instance: str
     kind: type[Sink[Any]]
@@ -51,6 +51,7 @@ class SinkTask:
     lane: str
     schemas: Mapping[int, str]
     others: frozenset[int]
+    newest: int
     row_schema: str
 
 
@@ -89,15 +90,9 @@ def sink_task(plan: Plan, instance: ConnectorInstance) -> SinkTask:
         Names.deliver(instance.department),
         mine,
         frozenset(plan.schemas.keys() - mine.keys()),
-        _row_of(newest),
+        newest.number,
+        row_of(newest.text),
     )
-
-
-def _row_of(schema: SchemaText) -> str:
-    """The record of the rows inside an event schema, as JSON."""
-    event = json.loads(schema.text)
-    row = next(field["type"] for field in event["fields"] if field["name"] == "row")
-    return json.dumps(next(branch for branch in row if branch != "null"), ensure_ascii=False)
 
 
 def _kind(kinds: Mapping[str, Any], instance: ConnectorInstance) -> Any:

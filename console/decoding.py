@@ -115,7 +115,7 @@ class Decoder:
     def _dataset_of(self, number: int) -> Dataset | None:
         datasets: Mapping[str, Dataset] = self._plan.datasets
         for dataset in datasets.values():
-            if dataset.event_schema == number:
+            if number in (dataset.event_schema, *(version.event_schema for version in dataset.versions)):
                 return dataset
         outputs = (each.dataset for each in self._plan.subscriptions.values() if each.output_schema == number)
         return datasets.get(next(outputs, ""))

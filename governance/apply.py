@@ -5,8 +5,8 @@ One apply of a home waits for another; making the writer fences one that runs el
 """
 
 import secrets
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -26,7 +26,7 @@ from wire.control import ControlReader, ControlWriter
 from wire.secret import read_secret, write_secret
 from wire.settings import KafkaSettings
 
-__all__ = ["Applied", "apply", "password_file", "preview"]
+__all__ = ["Applied", "Standing", "apply", "password_file", "preview", "standing"]
 
 Told = Callable[[Done], None]
 
@@ -44,12 +44,26 @@ class Applied:
     elsewhere: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Standing:
+    """What a change begins with: the plan and the connectors in force, and the lanes that hold, or ever held, a record."""
+
+    plan: Plan = field(default_factory=Plan)
+    connectors: Mapping[str, ConnectorInstance] = field(default_factory=dict)
+    used: frozenset[str] = frozenset()
+
+
 def preview(settings: KafkaSettings, folder: Path) -> list[Line]:
     """What `apply` would change, without changing it. Raises CityError or RefusedError like `apply`."""
     city = read_city(folder)
+    now = standing(settings)
+    return diff(now.plan, now.connectors, compile_change(now.plan, now.connectors, city, lanes_with_data=now.used))
+
+
+def standing(settings: KafkaSettings) -> Standing:
+    """What is in force on a Kafka; nothing on one that has never been a bus."""
     current, connectors = _in_force(settings)
-    change = compile_change(current, connectors, city, lanes_with_data=_used(settings, current))
-    return diff(current, connectors, change)
+    return Standing(current, connectors, _used(settings, current))
 
 
 def apply(settings: KafkaSettings, folder: Path, secrets_folder: Path, told: Told = lambda done: None) -> Applied:

@@ -25,27 +25,35 @@ from schemas.errors import BusError
 from schemas.names import is_name
 from schemas.text import Text
 
-__all__ = ["read_city"]
+__all__ = ["read_city", "survey_city"]
 
 M = TypeVar("M", bound=BaseModel)
+#: A reference that leads nowhere, behind the file it should lead to.
+_Loose = tuple[str, Problem]
 
 
 def read_city(folder: Path) -> City:
     """The city `folder` declares. A CityError lists everything that is wrong in it, and nothing is half-used."""
+    city, problems = survey_city(folder)
+    if problems:
+        raise CityError(problems)
+    return city
+
+
+def survey_city(folder: Path) -> tuple[City, list[Problem]]:
+    """What of the city `folder` declares could be read, and everything that is wrong in it: for a check, never to be applied."""
     reading = _Reading(folder)
     city_file = reading.one(folder / "city.toml", CityFile)
     departments = dict(reading.many("departments", DepartmentFile, segments=1))
     datasets = dict(reading.datasets())
     subscriptions = dict(reading.many("subscriptions", SubscriptionFile, segments=3))
     connectors = {name: file.instance(name) for name, file in reading.many("connectors", ConnectorFile)}
-    if city_file is None:
-        raise CityError(reading.problems)
-    city = City(folder=folder, nodes=city_file.nodes(), departments=departments, datasets=datasets,
+    city = City(folder=folder, nodes=city_file.nodes() if city_file else {}, departments=departments, datasets=datasets,
                 subscriptions=subscriptions, connectors=connectors)
-    problems = [*reading.problems, *_nodes_twice(city_file), *_loose_ends(city), *_sources_twice(city)]
-    if problems:
-        raise CityError(problems)
-    return city
+    # What could not be read is one problem; that others name it is none.
+    unread = {problem.where for problem in reading.problems}
+    loose = [problem for names, problem in (*_loose_ends(city), *_sources_twice(city)) if names not in unread]
+    return city, [*reading.problems, *(_nodes_twice(city_file) if city_file else ()), *loose]
 
 
 class _Reading:
@@ -151,7 +159,7 @@ def _nodes_twice(file: CityFile) -> Iterator[Problem]:
                                         f"node {name} stands twice: give each an id of its own"))
 
 
-def _sources_twice(city: City) -> Iterator[Problem]:
+def _sources_twice(city: City) -> Iterator[_Loose]:
     """Reconciliation deletes what a source system no longer has: two instances that are one system undo each other."""
     first: dict[tuple[str, str], str] = {}
     for name, instance in city.connectors.items():
@@ -160,13 +168,13 @@ def _sources_twice(city: City) -> Iterator[Problem]:
             continue
         other = first.setdefault((dataset, system), name)
         if other != name:
-            yield Problem(f"connectors/{name}.toml", Text(
+            yield "", Problem(f"connectors/{name}.toml", Text(
                 f"与 {other} 同为 {dataset} 的源系统 {system}，对账时会互相删除记录：请各用自己的 source_system",
                 f"is the source system {system} of {dataset} just as {other} is, and reconciliation would delete each other's "
                 "records: give each a source_system of its own"))
 
 
-def _loose_ends(city: City) -> Iterator[Problem]:
+def _loose_ends(city: City) -> Iterator[_Loose]:
     """References from one file to another that lead nowhere."""
     for name, dataset in city.datasets.items():
         yield from _must_be(city, "provider", dataset.provider, f"datasets/{name}.toml")
@@ -175,28 +183,29 @@ def _loose_ends(city: City) -> Iterator[Problem]:
         subscriber, dataset_id = name.split(".", 1)
         yield from _must_be(city, "subscriber", subscriber, where)
         if dataset_id not in city.datasets:
-            yield Problem(where, Text(f"没有数据资源 {dataset_id}", f"there is no dataset {dataset_id}"))
+            yield f"datasets/{dataset_id}.toml", Problem(where, Text(f"没有数据资源 {dataset_id}", f"there is no dataset {dataset_id}"))
         node = city.nodes.get(subscription.node)
         if subscription.node and (node is None or node.kind != "upper"):
-            yield Problem(where, Text(f"city.toml 里没有上级节点 {subscription.node}",
-                                      f"city.toml has no upper node {subscription.node}"))
+            yield "city.toml", Problem(where, Text(f"city.toml 里没有上级节点 {subscription.node}",
+                                                   f"city.toml has no upper node {subscription.node}"))
     for name, connector in city.connectors.items():
         yield from _connector_ends(city, name, connector)
 
 
-def _connector_ends(city: City, name: str, connector: ConnectorInstance) -> Iterator[Problem]:
+def _connector_ends(city: City, name: str, connector: ConnectorInstance) -> Iterator[_Loose]:
     where = f"connectors/{name}.toml"
     role = "provider" if connector.direction == "source" else "subscriber"
     yield from _must_be(city, role, connector.department, where)
     department = city.departments.get(connector.department)
     if connector.direction == "source" and department and name not in department.streams:
-        yield Problem(where, Text(f"departments/{connector.department}.toml 的 streams 里没有 {name}",
-                                  f"departments/{connector.department}.toml does not list {name} in its streams"))
+        yield "", Problem(where, Text(f"departments/{connector.department}.toml 的 streams 里没有 {name}",
+                                      f"departments/{connector.department}.toml does not list {name} in its streams"))
 
 
-def _must_be(city: City, role: str, department: str, where: str) -> Iterator[Problem]:
+def _must_be(city: City, role: str, department: str, where: str) -> Iterator[_Loose]:
     file = city.departments.get(department)
     if file is None or role not in file.roles:
-        yield Problem(where, Text(f"部门 {department} 未登记为 {role}", f"no department {department} with the role {role}"))
+        yield f"departments/{department}.toml", Problem(where, Text(f"部门 {department} 未登记为 {role}",
+                                                                    f"no department {department} with the role {role}"))
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from console.commands.standards import dataset_fields, list_standards
+from console.commands.versions import check_directory, diff_versions, version_rows
 from console.context import Home, Output, plan_of
 from console.output import Format, print_rows
 from schemas.control import Condition, Subscription
@@ -19,6 +20,8 @@ T = TypeVar("T")
 dataset_app = typer.Typer(help="数据资源 / datasets", no_args_is_help=True)
 subscription_app = typer.Typer(help="订阅 / subscriptions", no_args_is_help=True)
 
+_VERSION = {"version": Text("版本", "version"), "schema": Text("模式号", "schema id"), "plan": Text("自方案", "since plan"),
+            "changes": Text("变化", "changes")}
 _KEY_VALUE = {"key": Text("项目", "item"), "value": Text("内容", "content")}
 
 
@@ -41,12 +44,22 @@ dataset_app.command("standards")(list_standards)
 
 @dataset_app.command("show")
 def show_dataset(name: Annotated[str, typer.Argument(help="<provider>.<dataset>")], home: Home = None,
-                 output: Output = Format.table) -> None:
-    """显示一个数据资源的字段与规则 / Show the fields and rules of one dataset."""
+                 output: Output = Format.table,
+                 versions: Annotated[bool, typer.Option("--versions", help="只列出版本 / its versions only")] = False) -> None:
+    """显示一个数据资源的字段、规则与版本 / Show the fields, rules and versions of one dataset."""
     plan = plan_of(home)
     item = _find(plan.datasets, name, Text("数据资源", "dataset"))
+    if versions:
+        print_rows(version_rows(plan, item), _VERSION, output)
+        return
     dataset_fields(item.row_schema, item.key, item.rules, output,
                    Text(f"{item.id} {item.title}", f"{item.id} {item.title_en or item.title}"))
+    if output is Format.table:
+        print_rows(version_rows(plan, item), _VERSION, output)
+
+
+dataset_app.command("check")(check_directory)
+dataset_app.command("diff")(diff_versions)
 
 
 @subscription_app.command("list")

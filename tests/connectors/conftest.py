@@ -20,7 +20,17 @@ from connectors.worker import InstanceThread
 from schemas.codec import EventCodec
 from schemas.connector_status import ConnectorStatus
 from schemas.contract import event_schema, output_schema
-from schemas.control import ConnectorInstance, Dataset, Department, LaneState, Node, Plan, SchemaText, Subscription
+from schemas.control import (
+    ConnectorInstance,
+    Dataset,
+    DatasetVersion,
+    Department,
+    LaneState,
+    Node,
+    Plan,
+    SchemaText,
+    Subscription,
+)
 from schemas.envelope import Event
 from schemas.lanes import clean_lane
 from trial.city.postgres import LocalPostgres
@@ -117,10 +127,8 @@ class Bus:
             fields=("id", "name", "note", "updated_at"),
             output_schema=2,
         )
-        self.event_text = event_schema(self.dataset.id, row_schema)
-        self.output_text = output_schema(self.dataset, self.subscription)
-        self.codec = EventCodec(self.event_text, 1)
-        self.output_codec = EventCodec(self.output_text, 2)
+        self._shape()
+        self.earlier: list[SchemaText] = []
         self._writer: ControlWriter | None = None
         self._cleaned: dict[tuple[str, int], int] = {}
 
@@ -137,14 +145,41 @@ class Bus:
                 Node(id="luan", code="341500", title="六安", kind="self"),
                 Department(id="health", title="卫健委", roles=("provider",), streams={"health.people": 1}),
                 Department(id="police", title="公安局", roles=("subscriber",)),
-                SchemaText(id="1", number=1, subject="health.PersonEvent", text=self.event_text),
-                SchemaText(id="2", number=2, subject="police.health.PersonEvent", text=self.output_text),
+                *self.earlier,
+                *self._texts(),
                 self.dataset,
                 self.subscription,
                 *instances,
             ],
             lanes={lane: LaneState(partitions=count, new=False) for lane, count in self.lanes.items()},
         )
+
+    def _texts(self) -> list[SchemaText]:
+        event, output = self.dataset.event_schema, self.subscription.output_schema
+        return [SchemaText(id=str(event), number=event, subject="health.PersonEvent", text=self.event_text),
+                SchemaText(id=str(output), number=output, subject="police.health.PersonEvent", text=self.output_text)]
+
+    def begin(self, row_schema: str, *fields: str) -> None:
+        """Another shape than people have, and what is granted of it, before there is a plan."""
+        self.dataset = self.dataset.model_copy(update={"row_schema": row_schema})
+        self.subscription = self.subscription.model_copy(update={"fields": fields})
+        self._shape()
+
+    def _shape(self) -> None:
+        event, output = self.dataset.event_schema, self.subscription.output_schema
+        self.event_text = event_schema(self.dataset.id, self.dataset.row_schema)
+        self.output_text = output_schema(self.dataset, self.subscription)
+        self.codec, self.output_codec = EventCodec(self.event_text, event), EventCodec(self.output_text, output)
+
+    def evolve(self, row_schema: str) -> None:
+        """The next version of the dataset, and of what is delivered, as `apply` registers them; not in the plan yet."""
+        self.earlier += self._texts()
+        was, number = self.dataset, 10 * (self.dataset.version + 1)
+        versions = (*was.versions, DatasetVersion(version=was.version, event_schema=was.event_schema))
+        self.dataset = was.model_copy(update={"row_schema": row_schema, "event_schema": number, "version": was.version + 1,
+                                              "versions": versions})
+        self.subscription = self.subscription.model_copy(update={"output_schema": number + 1})
+        self._shape()
 
     def raw(self) -> list[Event]:
         """Every event on raw, by partition and offset."""

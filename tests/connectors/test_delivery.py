@@ -10,7 +10,7 @@ import pytest
 from connectors.board import Board
 from schemas.control import ConnectorInstance
 from schemas.envelope import Event, Meta, Op
-from tests.connectors.conftest import Bus, Database, Running, connect, eventually
+from tests.connectors.conftest import PEOPLE, Bus, Database, Running, connect, eventually
 from trial.city.postgres import LocalPostgres
 
 pytestmark = pytest.mark.kafka
@@ -179,3 +179,43 @@ def _sleeps(database: Database, table: str) -> bool:
     """Whether a statement that writes this table sleeps in its trigger."""
     asleep = database.ask("select query from pg_stat_activity where wait_event = 'PgSleep'")
     return any(f"INTO {table} " in query for (query,) in asleep)
+
+
+def row_schema(visits: str, code: str, *more: str) -> str:
+    extra = (f'{{"name": "visits", "type": "{visits}"}}', f'{{"name": "code", "type": "{code}"}}', *more)
+    return f"{PEOPLE.rstrip().removesuffix(']}')}, {', '.join(extra)}]}}"
+
+
+def counted(key: str, visits: int, code: str | bytes, number: int, **more: Any) -> tuple[str, Event]:
+    meta = Meta(f"v{number}", "u", 1_750_000_000_000 + number, "health.people", "clean.health/0", 0, number)
+    return key, Event(meta, {"id": key, "visits": visits, "code": code, **more})
+
+
+def test_a_sink_goes_on_over_a_new_version_and_stops_where_a_column_cannot_take_it(
+    bus: Bus, database: Database, running: Running
+) -> None:
+    """Old deliveries lie between new ones, and are stored as the new version has them; while a column does not fit nothing is lost."""
+    bus.begin(row_schema("int", "bytes"), "id", "visits", "code")
+    instance, old = sink(database), bus.output_codec
+    board = running.follow(bus.plan(instance), instance)
+    bus.deliver(counted("p1", 1, b"a", 1))
+    eventually(lambda: _columns(database) == [("p1", 1, b"a")])
+    bus.evolve(row_schema("long", "string", '{"name": "mail", "type": "string", "default": ""}'))
+    bus.deliver(counted("p2", 1 << 40, "b", 2))  # before this process reads of the new schema
+    bus.output_codec, new = old, bus.output_codec
+    bus.deliver(counted("p3", 3, "界".encode(), 3), counted("p4", 4, b"\xff", 4))
+    bus.output_codec = new
+    running.follow(bus.plan(instance), instance)
+    eventually(lambda: board.read().state == "halted")
+    for word in ("people.visits is INTEGER, it should be BIGINT", "people.code is BYTEA, it should be TEXT"):
+        assert word in told(board)
+    assert _columns(database) == [("p1", 1, b"a")]
+    database.do("alter table people alter visits type bigint, alter code type text using convert_from(code, 'UTF8')")
+    eventually(lambda: _columns(database) == [("p1", 1, "a"), ("p2", 1 << 40, "b"), ("p3", 3, "界"), ("p4", 4, "")])
+    bus.deliver(counted("p1", 5, "e", 5))
+    eventually(lambda: _columns(database)[0] == ("p1", 5, "e"))
+
+
+def _columns(database: Database) -> list[tuple[Any, ...]]:
+    made = database.ask("select to_regclass('people')")[0][0]
+    return database.ask("select id, visits, code from people order by id") if made else []

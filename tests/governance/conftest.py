@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.governance import visits
+
 FILES = {
     "city.toml": '[node]\nid = "luan"\ncode = "341500"\ntitle = "六安市"\n[[upper]]\nid = "anhui"\ncode = "340000"\ntitle = "安徽省"\n',
     "departments/health.toml": 'title = "卫健委"\nroles = ["provider"]\nstreams = ["health.population", "health.clinic"]\npartitions = 2\n',
@@ -26,3 +28,12 @@ def city_folder(tmp_path: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     return folder
+
+
+@pytest.fixture
+def folder(city_folder: Path) -> Path:
+    """The same with a dataset of its own schema, and two subscriptions to it."""
+    for name, text in visits.FILES.items():
+        (city_folder / name).write_text(text, encoding="utf-8")
+    visits.write(city_folder, visits.FIELDS)
+    return city_folder

@@ -76,7 +76,7 @@ class _Clerk:
         self._marks: dict[tuple[int, str], tuple[int, int]] = {}
 
     def judge(self, record: Record, value: bytes) -> Fate:
-        self._plan, self._streams, self._rules = self._of_plan[self._eras.of(record)]
+        self._plan, self._streams, self._rules = self._of_plan[self._eras.of_raw(record)]
         try:
             dataset = self._plan.by_schema.get(self._codec.number(value))
             if dataset is None:

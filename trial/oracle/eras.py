@@ -39,6 +39,13 @@ class Eras:
         """The first era in which events go on under this schema id."""
         return next((at for at, plan in enumerate(self.plans) if number in plan.present), len(self.plans) - 1)
 
+    def of_raw(self, record: Record) -> int:
+        """The era of a raw record. A repeat leaves no trace; that it was known for one tells that its schema id was."""
+        number = int.from_bytes((record.value or b"")[1:5], "big")
+        if (record.lane, record.partition, record.offset) in self._told:
+            return self.of(record)
+        return self.of(record, next((at for at, plan in enumerate(self.plans) if number in plan.by_schema), 0))
+
     def read_clean(self, records: Iterable[Record], codec: Codec) -> None:
         """What clean wrote tells under which plan it handled the raw record."""
         for record in records:

@@ -8,8 +8,9 @@ import logging
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
-from connectors.base import AWAY, Batch, Finding, RowChange
+from connectors.base import AWAY, Batch, Finding, RowChange, Source
 from connectors.board import Board
 from connectors.canonical import canonical_for
 from connectors.cursors import CURSORS, Stored, load, new_epoch, records
@@ -36,6 +37,8 @@ log = logging.getLogger("shutong.connect")
 
 #: Of the refused rows of one batch so many are named in the log; all are counted.
 _LOGGED = 5
+#: How often a source that publishes as an older version looks whether it fits the present one.
+_LOOK_SECONDS = 60.0
 #: A transaction that holds so many bytes takes no further batch.
 _LARGE = 4 << 20
 
@@ -48,24 +51,23 @@ class SourceRunner:
         self._task = task
         self._board = board
         self._stop = stop
-        self._shape = Shape(task.dataset, canonical_for(task.dataset))
+        self._shape = _shape_of(task.dataset)
         self._stored = Stored(new_epoch())
         self._committed: Stored | None = None
 
     def run(self) -> None:
         """RetryError: begin again, soon. HaltError: a person is needed."""
-        source = self._task.kind(self._task.config, self._shape)
+        source, dataset, event_schema, findings = self._fitting()
+        self._shape = source.shape
         try:
-            findings = tuple(source.check())
-            refuse(findings)
             who = self._settings.names.transactional_id("connect", self._task.instance)
             with TransactionalPublisher(self._settings, who, told=True) as publisher:
                 # Only now: whoever had this id before can commit no more.
                 self._committed = load(self._settings, self._task.instance)
                 self._stored = self._committed or self._stored
                 events = EventWriter(
-                    self._task.event_schema,
-                    self._task.dataset.event_schema,
+                    event_schema,
+                    dataset.event_schema,
                     self._task.source_system,
                     self._task.instance,
                     self._stored.epoch,
@@ -75,12 +77,51 @@ class SourceRunner:
                 self._board.set(state="running", rejected=self._stored.rejects.count, next_try=0)
                 with Pump(lambda batches: self._publish(publisher, events, desk, batches), self._task.instance) as pump:
                     desk.settle = pump.settle
+                    look = time.monotonic() + _LOOK_SECONDS
                     for batch in source.read(self._stored.cursor, desk):
                         pump.put(batch)
                         if self._stop.is_set():
                             return
+                        if dataset.version != self._task.dataset.version and time.monotonic() > look:
+                            self._look_again()
+                            look = time.monotonic() + _LOOK_SECONDS
         finally:
             source.close()
+
+    def _fitting(self) -> tuple[Source[Any], Dataset, str, tuple[Finding, ...]]:
+        """The source under the newest version of the dataset that what it reads, as it is, fits: the bus takes them all.
+
+        Where it fits none, the error says what it lacks for the present one.
+        """
+        lacking: tuple[Finding, ...] = ()
+        for dataset, event_schema in ((self._task.dataset, self._task.event_schema), *self._task.older):
+            source = self._task.kind(self._task.config, _shape_of(dataset))
+            try:
+                findings = tuple(source.check())
+                if any(finding.blocks and finding.code == AWAY for finding in findings):
+                    refuse(findings)
+            except BaseException:
+                source.close()
+                raise
+            if not any(finding.blocks for finding in findings):
+                told = [_of_an_older_version(dataset, self._task.dataset, lacking)] if lacking else []
+                return source, dataset, event_schema, (*told, *findings)
+            source.close()
+            lacking = lacking or findings
+        refuse(lacking)
+        raise AssertionError("something blocked")
+
+    def _look_again(self) -> None:
+        """Whether what is read fits the present version by now: then RetryError, and the next run is under it."""
+        source = self._task.kind(self._task.config, _shape_of(self._task.dataset))
+        try:
+            fits = not any(finding.blocks for finding in source.check())
+        finally:
+            source.close()
+        if fits:
+            version = self._task.dataset.version
+            raise RetryError(Text(f"源已符合版本 {version}", f"the source fits version {version} now"), after=0,
+                             advice=Text("自动改用该版本", "it changes over to it by itself"))
 
     def _publish(
         self, publisher: TransactionalPublisher, events: EventWriter, desk: KafkaDesk, batches: Iterator[Batch]
@@ -142,6 +183,27 @@ class SourceRunner:
         sent.seq = seq
         for cause, (number, size) in sums.items():
             sent.count(second, cause, number, size)
+
+
+def _shape_of(dataset: Dataset) -> Shape:
+    return Shape(dataset, canonical_for(dataset))
+
+
+def _of_an_older_version(used: Dataset, present: Dataset, lacking: Sequence[Finding]) -> Finding:
+    """What a person should know of a source that its department has not brought to the present version yet."""
+    blocking = [finding for finding in lacking if finding.blocks]
+    problems = Text("；".join(one.problem.zh for one in blocking), "; ".join(one.problem.en for one in blocking))
+    advice = Text("；".join(one.advice.zh for one in blocking), "; ".join(one.advice.en for one in blocking))
+    return Finding(
+        "older-version",
+        Text(
+            f"按 {present.id} 的版本 {used.version} 发布，还不符合现行版本 {present.version}（{problems.zh}）",
+            f"publishes as version {used.version} of {present.id}, and does not fit the present version {present.version} "
+            f"yet ({problems.en})",
+        ),
+        Text(f"{advice.zh}；改正后自动改用现行版本", f"{advice.en}; it changes over by itself then"),
+        blocks=False,
+    )
 
 
 class _Sent:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from connectors.base import ConnectorConfig, Sink, Source
 from connectors.kinds import SINKS, SOURCES
-from schemas.contract import row_of
+from schemas.contract import as_of, row_of
 from schemas.control import ConnectorInstance, Dataset, Plan
 from schemas.errors import HaltError, RetryError
 from schemas.lanes import clean_lane
@@ -23,7 +23,10 @@ __all__ = ["SinkTask", "SourceTask", "sink_task", "source_task"]
 
 @dataclass(frozen=True)
 class SourceTask:
-    """A source instance with its dataset. Two equal tasks need no restart."""
+    """A source instance with its dataset, and the dataset's earlier versions, newest first, each with its event schema.
+
+    Two equal tasks need no restart.
+    """
 
     instance: str
     kind: type[Source[Any]]
@@ -31,6 +34,7 @@ class SourceTask:
     dataset: Dataset
     event_schema: str
     source_system: str
+    older: tuple[tuple[Dataset, str], ...] = ()
 
     @property
     def raw(self) -> str:
@@ -71,7 +75,9 @@ def source_task(plan: Plan, instance: ConnectorInstance) -> SourceTask:
             advice=Text("改正连接器的 department 或 dataset", "correct the connector's department or dataset"),
         )
     system = getattr(config, "source_system", "") or instance.id
-    return SourceTask(instance.id, kind, config, dataset, plan.schemas[dataset.event_schema].text, system)
+    known = [(each, plan.schemas[each.event_schema].text) for each in reversed(dataset.versions) if each.event_schema in plan.schemas]
+    older = tuple((as_of(dataset, version, text), text) for version, text in known)
+    return SourceTask(instance.id, kind, config, dataset, plan.schemas[dataset.event_schema].text, system, older)
 
 
 def sink_task(plan: Plan, instance: ConnectorInstance) -> SinkTask:

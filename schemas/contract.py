@@ -10,7 +10,8 @@ from typing import Any
 from schemas.codec import Avro, EventScanner, bus_schema
 from schemas.codec.avro import inlined
 from schemas.codec.fields import Field
-from schemas.control import Dataset, Mask, Subscription
+from schemas.compatibility import written_as
+from schemas.control import Dataset, DatasetVersion, Mask, Subscription
 from schemas.delivery import Delivery, compile_subscription, in_current_names
 from schemas.delivery import check_subscription as _check_compiled
 from schemas.elements.fit import check_element_masks, check_elements
@@ -20,8 +21,9 @@ from schemas.names import avro_name
 from schemas.rules import check_rules
 from schemas.shape import check_shape
 from schemas.text import Text
+from schemas.tree import tree
 
-__all__ = ["Delivery", "check_dataset", "check_subscription", "compile_subscription", "event_schema", "event_subject",
+__all__ = ["Delivery", "as_of", "check_dataset", "check_subscription", "compile_subscription", "event_schema", "event_subject",
            "in_current_names", "output_schema", "output_subject", "record_name", "row_of"]
 
 #: What a key field may be: one record, one spelling of its key.
@@ -63,6 +65,17 @@ def row_of(event: str) -> str:
     """The schema of the rows inside the schema of a dataset's events, or of what a subscription delivers."""
     row = next(field["type"] for field in json.loads(event)["fields"] if field["name"] == "row")
     return _text(next(branch for branch in row if branch != "null"))
+
+
+def as_of(dataset: Dataset, version: DatasetVersion, event: str) -> Dataset:
+    """A dataset as a writer of an earlier version knows it: rows of that event schema, key, division and rules by its names."""
+    row = row_of(event)
+    older = tree(row)
+    names = {part.name: source.name for part in tree(dataset.row_schema).parts if (source := written_as(part, older)) is not None}
+    return dataset.model_copy(update={
+        "version": version.version, "versions": (), "row_schema": row, "event_schema": version.event_schema,
+        "key": tuple(names.get(name, name) for name in dataset.key), "division_field": names.get(dataset.division_field, ""),
+        "rules": {names[name]: uses for name, uses in dataset.rules.items() if name in names}})
 
 
 def output_schema(dataset: Dataset, subscription: Subscription) -> str:

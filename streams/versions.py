@@ -4,9 +4,10 @@ For the plan. Everything behind the scan is the present version's: rules, key, o
 """
 
 from collections.abc import Callable
+from functools import cache
 
 from schemas.codec.frame import undecodable
-from schemas.codec.scanner import EventScanner, Scanned
+from schemas.codec.scanner import EventScanner, Pieces, Scanned
 from schemas.errors import RejectError
 from schemas.evolution import compile_resolution
 
@@ -25,11 +26,15 @@ class UnresolvedError(RejectError):
 def reading_older(present: str, text: str, schema_id: int) -> Callable[[bytes], Scanned]:
     """The scan of events under an older event schema `text`; UnresolvedError where a row cannot be carried over.
 
-    A row before that cannot be is left out, as one is that was never let through.
+    A row before that cannot be is left out, as one is that was never let through. Compiled when the first such event comes:
+    a dataset may have many versions, and most are never met again.
     """
-    scan, resolve = EventScanner(text, schema_id).scan, compile_resolution(present, text)
+    @cache
+    def compiled() -> tuple[Callable[[bytes], Scanned], Callable[[Pieces], tuple[Pieces, bool]]]:
+        return EventScanner(text, schema_id).scan, compile_resolution(present, text)
 
     def read(value: bytes) -> Scanned:
+        scan, resolve = compiled()
         event = scan(value)
         row, before = event.row, event.before
         if before is not None:

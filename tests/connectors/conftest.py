@@ -171,13 +171,13 @@ class Bus:
         self.output_text = output_schema(self.dataset, self.subscription)
         self.codec, self.output_codec = EventCodec(self.event_text, event), EventCodec(self.output_text, output)
 
-    def evolve(self, row_schema: str) -> None:
+    def evolve(self, row_schema: str, key: tuple[str, ...] = ("id",)) -> None:
         """The next version of the dataset, and of what is delivered, as `apply` registers them; not in the plan yet."""
         self.earlier += self._texts()
         was, number = self.dataset, 10 * (self.dataset.version + 1)
         versions = (*was.versions, DatasetVersion(version=was.version, event_schema=was.event_schema))
         self.dataset = was.model_copy(update={"row_schema": row_schema, "event_schema": number, "version": was.version + 1,
-                                              "versions": versions})
+                                              "versions": versions, "key": key})
         self.subscription = self.subscription.model_copy(update={"output_schema": number + 1})
         self._shape()
 

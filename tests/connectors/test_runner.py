@@ -6,11 +6,13 @@ from typing import Any
 import psycopg
 import pytest
 
+from connectors import runner
 from connectors.board import Board
 from schemas.control import ConnectorInstance
 from tests.connectors.conftest import Bus, Database, Running, eventually
 from trial.city.postgres import LocalPostgres
 from wire.compacted import read_compacted
+from wire.reading import read_all
 
 pytestmark = pytest.mark.kafka
 
@@ -260,3 +262,52 @@ def test_a_row_of_a_log_is_an_event_whether_new_or_changed_and_none_is_ever_dele
         eventually(lambda: board.read().rows > 26, seconds=2)
     running.stop()
     assert sorted(event.meta.op for event in bus.raw()) == ["c"] * 6 + ["r"] * 20
+
+
+RENAMED = """{"type": "record", "name": "Person", "fields": [
+  {"name": "no", "aliases": ["id"], "type": "string"}, {"name": "full_name", "aliases": ["name"], "type": "string"},
+  {"name": "note", "type": ["null", "string"], "default": null}, {"name": "mail", "type": "string", "default": ""},
+  {"name": "updated_at", "type": {"type": "long", "logicalType": "timestamp-millis"}}]}"""
+
+
+def test_a_table_that_is_as_it_was_goes_on_as_the_earlier_version_until_it_fits_the_present_one(
+    bus: Bus, database: Database, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "_LOOK_SECONDS", 0.5)
+    database.do(TABLE)
+    people(database, 0, 3)
+    instance = source(database)
+    board = running.follow(bus.plan(instance), instance)
+    eventually(lambda: board.read().rows == 3)
+    bus.evolve(RENAMED, key=("no",))
+    running.follow(bus.plan(instance), instance)
+    people(database, 3, 3)
+    eventually(lambda: board.read().rows >= 6)
+    assert board.read().state == "running"
+    for word in ("publishes as version 1 of health.person", "the table has no column mail", "changes over by itself"):
+        assert word in told(board)
+    assert {schema for schema, _ in sent(bus)} == {1}
+    database.do("alter table people rename id to no")
+    database.do("alter table people rename name to full_name")
+    database.do("alter table people add mail text not null default 'x'")
+    eventually(lambda: {schema for schema, _ in sent(bus)} == {1, bus.dataset.event_schema}, 30)
+    assert "publishes as version" not in told(board)
+    database.do("insert into people (no, full_name, mail) values ('p9', '新', 'm')")
+    eventually(lambda: (bus.dataset.event_schema, b"health.person/p9") in sent(bus))
+
+
+def sent(bus: Bus) -> list[tuple[int, bytes]]:
+    """Schema id and key of every event on raw."""
+    return [(int.from_bytes((record.value or b"")[1:5], "big"), record.key or b"") for record in read_all(bus.admin, ["raw.health"])]
+
+
+def test_a_table_that_fits_no_version_is_refused_with_what_it_lacks_for_the_present_one(
+    bus: Bus, database: Database, running: Running
+) -> None:
+    database.do("create table people (id text primary key, updated_at timestamptz not null)")
+    bus.evolve(RENAMED, key=("no",))
+    instance = source(database)
+    board = running.follow(bus.plan(instance), instance)
+    eventually(lambda: board.read().state == "halted")
+    assert "column mail" in told(board)
+    assert sent(bus) == []

@@ -212,7 +212,7 @@ class Worker:
                 _write(self.world, self.lanes, handled)
 
 
-@settings(max_examples=150, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=100, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(st.data())
 def test_bus_and_oracle_agree_on_a_run_in_which_a_dataset_changes(data: st.DataObject) -> None:
     shapes, plans = [Shape(FIRST_FIELDS, {})], [FIRST]

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from schemas.codec import EventScanner
-from schemas.contract import check_dataset, event_schema, in_current_names, output_schema, row_of
-from schemas.control import Condition, Dataset, Mask, Subscription
+from schemas.contract import as_of, check_dataset, event_schema, in_current_names, output_schema, row_of
+from schemas.control import Condition, Dataset, DatasetVersion, Mask, Subscription
 from schemas.delivery import has_masked_key
 from schemas.evolution import check_evolving, compile_resolution, current_names, row_changes, row_misfits
 
@@ -128,6 +128,15 @@ def test_a_granted_name_lives_on_when_the_field_is_renamed() -> None:
     assert output_schema(RENAMED, TAX) == output_schema(THING, TAX)
     assert not has_masked_key(TAX, RENAMED)
     assert has_masked_key(TAX.model_copy(update={"masks": {"id": Mask(kind="hmac")}}), RENAMED)
+
+
+def test_an_earlier_version_of_a_dataset_has_its_own_names() -> None:
+    renamed = RENAMED.model_copy(update={"version": 2, "event_schema": 7, "division_field": "place",
+                                         "rules": {"number": ("required",), "mobile": ("phone",), "place": ()}})
+    older = as_of(renamed, DatasetVersion(version=1, event_schema=1), event_schema(DATASET, THING.row_schema))
+    assert (older.version, older.event_schema, older.key, older.division_field) == (1, 1, ("id",), "area")
+    assert older.rules == {"id": ("required",), "phone": ("phone",), "area": ()}
+    assert row_changes(older.row_schema, THING.row_schema) == []
 
 
 def test_a_subscription_in_the_names_of_today_is_left_as_it_is() -> None:

@@ -79,12 +79,14 @@ class Decoder:
         if record.value is None:
             return self._placed(record, self._blind) | {"what": "tombstone"}
         try:
-            worker, epoch, rows = decode_tallies(record.value)
+            worker, epoch, rows, findings = decode_tallies(record.value)
         except BusError as error:
             return self._unread(record, error)
         told = [row.key._asdict() | {"at": iso(row.key.at), "records": row.records, "bytes": row.bytes, "fixed": row.fixed}
                 for row in rows]
-        return self._placed(record, self._blind) | {"what": "tallies", "worker": worker, "worker_epoch": epoch, "rows": told}
+        found = [each.key._asdict() | {"at": iso(each.key.at), "records": each.records} for each in findings]
+        return self._placed(record, self._blind) | {"what": "tallies", "worker": worker, "worker_epoch": epoch, "rows": told,
+                                                    "findings": found}
 
     def veil(self, schema_id: int) -> Veil:
         """The veil over rows of a schema; one that hides everything where the plan does not know it."""

@@ -127,10 +127,11 @@ class SubscriptionBook(Answer):
 
 
 class Integrity(Answer):
-    """Whether any tally is in the table twice: `doubled` is 0 if all is well."""
+    """Whether any tally, or any finding, is in its table twice: `doubled` is 0 if all is well."""
 
     tallies: int
     different: int
+    findings: int = 0
     doubled: int
 
 

@@ -78,12 +78,12 @@ def books(store: Store, period: Period, look: Callable[[], Horizon], *, whole: b
     span, before = {"start": start, "end": end}, look()
     arrived, counted, told = (store.rows(statement(f"book_{name}").template, span) for name in ("datasets", "raw", "subscriptions"))
     history = spans(store)
-    integrity = store.rows(statement("integrity").template, span)[0]
+    integrity, found = (store.rows(statement("integrity").substitute(table=table), span)[0] for table in ("tally", "finding"))
     horizon = _View(before, look())
     datasets = [_dataset(row, horizon) for row in arrived]
     raw = _raw(counted, datasets, horizon, (start, end))
     subscriptions, left_out = _subscriptions(told, datasets, history, horizon, whole)
-    doubled = integrity["tallies"] - integrity["different"]
+    doubled = sum(rows["tallies"] - rows["different"] for rows in (integrity, found))
     counts = _states(datasets, raw, subscriptions)
     counts["balanced"] += left_out
     if not whole:
@@ -91,7 +91,8 @@ def books(store: Store, period: Period, look: Callable[[], Horizon], *, whole: b
     return {
         "from": period.first.isoformat(), "to": period.last.isoformat(), "settled": before.settled and horizon.after.settled,
         "balanced": not counts["imbalanced"] and not doubled, "states": counts,
-        "integrity": {"tallies": integrity["tallies"], "different": integrity["different"], "doubled": doubled},
+        "integrity": {"tallies": integrity["tallies"], "different": integrity["different"], "findings": found["tallies"],
+                      "doubled": doubled},
         "datasets": [_shown(row) for row in datasets], "raw": [_shown(row) for row in raw],
         "subscriptions": [_shown(row) for row in subscriptions],
     }  # fmt: skip

@@ -1,7 +1,8 @@
-"""Day tables, recomputed from tally for the days that got tallies: sums of every route, and peaks.
+"""Day tables, recomputed for the days that got tallies: sums of every route, peaks, and what was found.
 
 Not kept up by materialized views: those count twice what is inserted twice. A day whose day_route does not hold as many
-tallies as the table has is recomputed; day_route is written last, so a day torn by a crash is found at the next start.
+tallies as the table has (or day_quality as many findings) is recomputed; day_route is written last, so a day torn by a
+crash is found at the next start.
 A day that cannot be computed now is put off, longer each time; the others, and recording, go on.
 """
 
@@ -40,7 +41,15 @@ SELECT day, sum(t) AS tallies, sum(d) AS folded FROM
     UNION ALL
     SELECT day, 0 AS t, sum(n) AS d FROM day_route FINAL GROUP BY day
 )
-GROUP BY day HAVING tallies > folded ORDER BY day
+GROUP BY day HAVING tallies > folded
+UNION DISTINCT
+SELECT day, sum(t) AS tallies, sum(d) AS folded FROM
+(
+    SELECT toDate(at, 'Asia/Shanghai') AS day, count() AS t, 0 AS d FROM finding GROUP BY day
+    UNION ALL
+    SELECT day, 0 AS t, sum(n) AS d FROM day_quality FINAL GROUP BY day
+)
+GROUP BY day HAVING tallies > folded
 """
 
 _COUNT = """
@@ -128,6 +137,7 @@ class Days:
             for scope, name, named in _SCOPES:
                 sql = statement("fill_day_peak").substitute(scope=scope, name=name, named=named)
                 self._store.run(sql, slice_)
+        self._store.run(statement("fill_day_quality").template, whole)
         self._store.run(statement("fill_day_route").template, whole)
 
 

@@ -1,8 +1,10 @@
-"""The recorder: bus.tallies into the tally table, each row once, whatever dies in between (I-15).
+"""The recorder: bus.tallies into the tables tally and finding, each row once, whatever dies in between (I-15).
 
-The table is the offset store: the recorder resumes behind the largest (lp, lo, li) of each ledger partition. Rows go in
-in offset order, one insert is one part, so what is in the table is always a beginning of what is on the lane. After any
-failure everything in memory is dropped and the table is asked again.
+The tables are the offset store: of each, the largest (lp, lo, li) of a ledger partition says what it has. Rows go in in
+offset order, one insert is one part, so what is in a table is always a beginning of what is on the lane. A message's
+findings go in before its tallies; so the recorder may read on from the message that tally reached last (few messages have
+findings, nearly all have tallies): no finding before it is missing, and what finding has beyond it is left out.
+After any failure everything in memory is dropped and the tables are asked again.
 """
 
 import logging
@@ -17,7 +19,7 @@ from ledger.resuming import CaughtUp, Moved, still_there
 from ledger.retention import drop_old
 from ledger.settings import LedgerSettings
 from ledger.store import Store
-from ledger.tallies import Batch, RowPlace, rows_of
+from ledger.tallies import FINDING_COLUMNS, Batch, Row, RowPlace, rows_of
 from schemas.errors import HaltError, RetryError
 from schemas.names import TALLIES
 from wire.cluster import Cluster, Place
@@ -31,7 +33,7 @@ _PATIENCE = 1.0
 _LOOK = 2.0
 _HOUSEKEEPING = 6 * 3600.0
 
-_REACHED = "SELECT lp, max((lo, li)) AS place FROM tally GROUP BY lp"
+_REACHED = "SELECT lp, max((lo, li)) AS place FROM {} GROUP BY lp"
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +48,9 @@ class RecorderStatus:
     pending_days: int = 0
     newest: float = 0.0
     looked: float = 0.0
-    #: Everything written to bus.tallies before that moment is in the tally table.
+    #: Everything written to bus.tallies before that moment is in the tables tally and finding.
     up_to: float = 0.0
-    #: partition of bus.tallies -> the offset everything below which is in the tally table; and in the day tables too.
+    #: partition of bus.tallies -> the offset everything below which is in these two; and in the day tables too.
     recorded: Mapping[int, int] = field(default_factory=dict)
     settled_up_to: Mapping[int, int] = field(default_factory=dict)
     #: Why a day's tables are put off, while recording goes on.
@@ -61,54 +63,79 @@ class RecorderStatus:
 
 
 class Recording:
-    """Messages in, inserts out. Knows from the table what is already there, and leaves that out."""
+    """Messages in, inserts out. Knows from the tables what is already there, and leaves that out."""
 
     def __init__(self, store: Store, days: Days, moved: Moved | None = None) -> None:
         self._store = store
         self._days = days
         self._moved = moved or Moved()
         self._batch = Batch()
+        self._found = Batch(FINDING_COLUMNS)
         self._since = 0.0
         self.rows = 0
         store.take_over()
-        self.reached = {row["lp"]: RowPlace(row["lp"], *row["place"]) for row in store.rows(_REACHED)}
+        self.reached = _reached(store, "tally")
+        self.found = _reached(store, "finding")
 
     @property
     def pending(self) -> int:
         """Rows that wait for their insert."""
-        return len(self._batch)
+        return len(self._batch) + len(self._found)
 
     def take(self, partition: int, offset: int, value: bytes) -> None:
-        """One message; inserts when the batch is full or the month changes."""
+        """One message; inserts when a batch is full or the month changes."""
         try:
-            rows = rows_of(partition, offset, value)
+            tallies, findings = rows_of(partition, offset, value)
         except HaltError:
             self.flush()  # what came before it is good
             raise
-        reached = self.reached.get(partition)
-        if reached is not None and offset <= reached.lo:
-            rows = [row for row in rows if row[:3] > reached]
-        if rows and not self._batch:
+        tallies, findings = _behind(tallies, self.reached.get(partition)), _behind(findings, self.found.get(partition))
+        if (tallies or findings) and not self.pending:
             self._since = time.monotonic()
-        for _ in self._batch.fill(rows):
+        # Its findings first: no insert of tallies, whatever causes it, may pass a message whose findings are not in.
+        for _ in self._found.fill(findings):
+            self._insert_findings()
+        for _ in self._batch.fill(tallies):
             self.flush()
 
     def flush_if_due(self) -> bool:
-        """Insert what has waited long enough; whether now everything taken is in the table."""
-        if self._batch and time.monotonic() - self._since >= _PATIENCE:
+        """Insert what has waited long enough; whether now everything taken is in the tables."""
+        if self.pending and time.monotonic() - self._since >= _PATIENCE:
             self.flush()
-        return not self._batch
+        return not self.pending
 
     def flush(self) -> None:
-        """Insert what waits."""
+        """Insert what waits: findings before tallies, for where the tallies end is where the next one reads on."""
+        self._insert_findings()
         if self._batch:
-            hours = {at - at % 3600 for at in self._batch.seconds()}
+            hours = _hours(self._batch)
             self._moved.touch(hours)
             self._store.insert("tally", self._batch.columns())
             self._days.touch(hours)
             self.rows += len(self._batch)
             self._batch.clear()
             self._since = time.monotonic()
+
+    def _insert_findings(self) -> None:
+        if self._found:
+            self._store.insert("finding", self._found.columns())
+            self._days.touch(_hours(self._found))
+            self._found.clear()
+
+
+def _reached(store: Store, table: str) -> dict[int, RowPlace]:
+    return {row["lp"]: RowPlace(row["lp"], *row["place"]) for row in store.rows(_REACHED.format(table))}
+
+
+def _behind(rows: list[Row], reached: RowPlace | None) -> list[Row]:
+    """Those the table does not have."""
+    if not rows or reached is None or rows[0][1] > reached.lo:
+        return rows
+    return [row for row in rows if row[:3] > reached]
+
+
+def _hours(batch: Batch) -> set[int]:
+    return {at - at % 3600 for at in batch.seconds()}
 
 
 class Recorder:

@@ -1,8 +1,8 @@
-"""What is too old goes: months of tally and raw_count that ended more than 60 days ago. Day tables stay.
+"""What is too old goes: months of tally, finding and raw_count that ended more than 60 days ago. Day tables stay.
 
 A month that holds the largest place of a partition stays however old it is: it is where the recorder, or the auditor,
-resumes. So there is no TTL clause; it could not know that. Of a month that only one of the two tables has kept there are
-no books.
+resumes. So there is no TTL clause; it could not know that. Of a month that only one of tally and raw_count has kept there
+are no books.
 """
 
 from datetime import date, timedelta
@@ -17,6 +17,7 @@ KEPT_DAYS = 60
 #: table -> the months its writer resumes from
 _RESUMED = {
     "tally": "SELECT DISTINCT toYYYYMM(argMax(at, (lo, li)), 'Asia/Shanghai') AS month FROM tally GROUP BY lp",
+    "finding": "SELECT DISTINCT toYYYYMM(argMax(at, (lo, li)), 'Asia/Shanghai') AS month FROM finding GROUP BY lp",
     "raw_count": "SELECT DISTINCT toYYYYMM(argMax(hour, upto), 'Asia/Shanghai') AS month FROM raw_count GROUP BY lane, lp",
 }
 
@@ -51,7 +52,7 @@ def drop_old(store: Store) -> list[tuple[str, int]]:
 
 
 def whole_since(store: Store) -> int:
-    """The first second from which on both tables have what they had."""
+    """The first second from which on tally and raw_count have what they had."""
     month = store.rows(_TORN, {"month": _first_kept()})[0]["month"]
     if not month:
         return 0

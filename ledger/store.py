@@ -26,7 +26,7 @@ from schemas.text import Text
 
 __all__ = ["TABLES", "Store", "statement"]
 
-TABLES = ("tally", "day_route", "day_peak", "raw_count", "subscription_change", "writer")
+TABLES = ("tally", "day_route", "day_peak", "finding", "day_quality", "raw_count", "subscription_change", "writer")
 
 _DATABASE = "shutong"
 

@@ -1,26 +1,31 @@
-"""From a message of bus.tallies to rows of the tally table, and where a batch must be cut. Pure: no Kafka, no ClickHouse.
+"""From a message of bus.tallies to rows of both its tables, and where a batch must be cut. Pure: no Kafka, no ClickHouse.
 
-A row is known by (lp, lo, li): ledger partition, offset, index within the message. The index counts the message's rows
-in order of their Shanghai month, so that a message cuts a batch as rarely as it can; decoding again gives it again.
+A row is known by (lp, lo, li): ledger partition, offset, index within the message and the table. The index counts the
+message's rows in order of their Shanghai month, so that a message cuts a batch as rarely as it can; decoding again gives
+it again.
 """
 
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from ledger.shanghai import month_of
 from schemas.codec import decode_tallies
 from schemas.envelope import CAUSES
 from schemas.errors import HaltError, RejectError
-from schemas.tally import STAGES, Tally
+from schemas.quality import SEVERITIES
+from schemas.reasons import DIMENSIONS
+from schemas.tally import STAGES, FindingTally, Tally
 from schemas.text import Text
 
-__all__ = ["BATCH_ROWS", "COLUMNS", "Batch", "RowPlace", "rows_of"]
+__all__ = ["BATCH_ROWS", "COLUMNS", "FINDING_COLUMNS", "Batch", "Row", "RowPlace", "rows_of"]
 
 #: Rows of one insert at most; I-15 allows 100,000, half of them is as quick and takes half the memory.
 BATCH_ROWS = 50_000
 
 COLUMNS = ("lp", "lo", "li", "at", "stage", "cause", "dept", "dataset", "subscriber", "division", "records", "bytes",
            "fixed", "lat_min", "lat_max", "lat_sum", "lat_b", "lat_c", "worker", "worker_epoch")
+
+FINDING_COLUMNS = ("lp", "lo", "li", "at", "cause", "dept", "dataset", "dimension", "field", "reason", "severity", "records")
 
 _UINT32 = (1 << 32) - 1
 _UINT64 = (1 << 64) - 1
@@ -35,18 +40,35 @@ class RowPlace(NamedTuple):
 
 
 Row = tuple[Any, ...]
+T = TypeVar("T", Tally, FindingTally)
 
 
-def rows_of(partition: int, offset: int, value: bytes) -> list[Row]:
-    """The rows of one message, in order of month and index. A HaltError when it cannot be read: skipping it would lose."""
+def rows_of(partition: int, offset: int, value: bytes) -> tuple[list[Row], list[Row]]:
+    """The rows of one message for tally and for finding, each in order of month and index. A HaltError when it cannot be
+    read: skipping it would lose."""
     try:
-        worker, epoch, tallies = decode_tallies(value)
+        worker, epoch, tallies, findings = decode_tallies(value)
     except RejectError as error:
         raise _unreadable(partition, offset, error.problem) from error
-    ordered = sorted(tallies, key=lambda tally: month_of(min(max(tally.key.at, 0), _UINT32)))
-    if len(ordered) > 1 << 16 or not 0 <= epoch <= _UINT32:
+    if max(len(tallies), len(findings)) > 1 << 16 or not 0 <= epoch <= _UINT32:
         raise _unreadable(partition, offset, Text("行数或进程代数超出范围", "too many rows, or an epoch out of range"))
-    return [_row(RowPlace(partition, offset, index), tally, worker, epoch) for index, tally in enumerate(ordered)]
+    return ([_row(RowPlace(partition, offset, index), tally, worker, epoch) for index, tally in enumerate(_by_month(tallies))],
+            [_found(RowPlace(partition, offset, index), finding) for index, finding in enumerate(_by_month(findings))])
+
+
+def _by_month(told: Sequence[T]) -> list[T]:
+    return sorted(told, key=lambda one: month_of(min(max(one.key.at, 0), _UINT32)))
+
+
+def _found(place: RowPlace, finding: FindingTally) -> Row:
+    key = finding.key
+    wrong = next((name for name, right in (
+        ("at", 0 <= key.at <= _UINT32), ("cause", key.cause in CAUSES), ("dimension", key.dimension in DIMENSIONS),
+        ("severity", key.severity in SEVERITIES if key.reason else not key.severity), ("records", 0 <= finding.records <= _UINT64),
+    ) if not right), "")  # fmt: skip
+    if wrong:
+        raise _unreadable(place.lp, place.lo, Text(f"问题第 {place.li} 行的 {wrong} 不合规", f"{wrong} of finding {place.li} is wrong"))
+    return (*place, *key, finding.records)
 
 
 def _row(place: RowPlace, tally: Tally, worker: str, epoch: int) -> Row:
@@ -84,10 +106,11 @@ def _unreadable(partition: int, offset: int, why: Text) -> HaltError:
 
 
 class Batch:
-    """Rows of one month, column by column, waiting for their insert."""
+    """Rows of one table and one month, column by column, waiting for their insert. The fourth column is the second."""
 
-    def __init__(self) -> None:
-        self._columns: list[list[Any]] = [[] for _ in COLUMNS]
+    def __init__(self, names: Sequence[str] = COLUMNS) -> None:
+        self._names = names
+        self._columns: list[list[Any]] = [[] for _ in names]
         self.month = 0
 
     def __len__(self) -> int:
@@ -105,7 +128,7 @@ class Batch:
 
     def columns(self) -> dict[str, list[Any]]:
         """What to insert."""
-        return dict(zip(COLUMNS, self._columns, strict=True))
+        return dict(zip(self._names, self._columns, strict=True))
 
     def seconds(self) -> set[int]:
         """The arrival seconds in it."""

@@ -53,6 +53,13 @@ BUS_REASONS: dict[str, Reason] = {
     "position_jump": Reason(
         Text("写入流的位置一次跳得过远", "the position of the stream jumps too far"),
         Text("检查 seq；重新编号时把 epoch 加一", "check seq; raise epoch when the numbering starts anew")),
+    "late": Reason(
+        Text("到得比更新周期允许的晚", "it came later than its update cycle allows"),
+        Text("检查源系统导出和连接器的频率，或改正数据资源的 cycle",
+             "see how often the source exports and the connector runs, or correct the dataset's cycle"), "timeliness"),
+    "at_in_future": Reason(
+        Text("发生时间在到达之后", "it happened after it arrived, by its own word"),
+        Text("校准源系统的时钟，检查时区", "set the clock of the source system, and check its time zone")),
     "too_large": Reason(
         Text("超过通道的大小上限", "larger than its lane allows"),
         Text("缩小记录，大附件改存链接", "make the record smaller; store large attachments elsewhere")),

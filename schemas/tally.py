@@ -1,4 +1,4 @@
-"""Tallies: what a writer counted, per arrival second, stage, dataset, subscriber and division.
+"""Tallies: what a writer counted, per arrival second, stage, dataset, subscriber and division; and what it found.
 
 A `TallyBook` adds up the work of one transaction; its rows travel to `bus.tallies` inside that transaction, so the
 books are exactly-once by construction. Latency is a sparse histogram with four buckets an octave.
@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-__all__ = ["STAGES", "Latencies", "Tally", "TallyBook", "TallyKey", "bucket_of", "bucket_top"]
+__all__ = ["STAGES", "FindingKey", "FindingTally", "Latencies", "Tally", "TallyBook", "TallyKey", "bucket_of", "bucket_top"]
 
 #: `returned_up` replaces `delivered` when the receiver is a node. Stages are never summed.
 STAGES = ("sent", "arrived", "cleaned", "duplicate", "superseded", "quarantined", "delivered", "held_back",
@@ -39,6 +39,30 @@ class Tally(NamedTuple):
     lat_sum: int = 0
     lat_b: tuple[int, ...] = ()
     lat_c: tuple[int, ...] = ()
+
+
+class FindingKey(NamedTuple):
+    """What a tally of findings counts: records with this reason on this field, under the gravest severity it had there.
+
+    With an empty reason (and field, and severity): the records with at least one finding that lowers the figure of that
+    dimension, each once. `at` is the arrival second; `dataset` is empty where the bytes do not tell.
+    """
+
+    at: int
+    cause: str
+    dept: str
+    dataset: str
+    dimension: str
+    field: str = ""
+    reason: str = ""
+    severity: str = ""
+
+
+class FindingTally(NamedTuple):
+    """One row of the second kind: how many records. Never a record's value, and never a row per record."""
+
+    key: FindingKey
+    records: int
 
 
 def bucket_of(milliseconds: int) -> int:
@@ -78,6 +102,7 @@ class TallyBook:
     def __init__(self) -> None:
         self._counts: dict[TallyKey, list[int]] = {}
         self._latencies: dict[TallyKey, dict[int, int]] = {}
+        self._findings: dict[FindingKey, int] = {}
 
     def add(self, key: TallyKey, *, records: int = 1, size: int = 0, fixed: int = 0,
             latency: int | None = None) -> None:
@@ -115,6 +140,14 @@ class TallyBook:
         for bucket, late in latencies.buckets.items():
             buckets[bucket] = buckets.get(bucket, 0) + late
 
+    def add_finding(self, key: FindingKey, records: int) -> None:
+        """Count records in which this was found."""
+        self._findings[key] = self._findings.get(key, 0) + records
+
+    def findings(self) -> Iterator[FindingTally]:
+        """What was found; iterating over the book itself gives the tallies of stages."""
+        return (FindingTally(key, records) for key, records in self._findings.items())
+
     def merge(self, other: "TallyBook") -> None:
         """Add all that `other` counted."""
         for key, theirs in other._counts.items():
@@ -129,6 +162,8 @@ class TallyBook:
             mine = self._latencies.setdefault(key, {})
             for bucket, records in buckets.items():
                 mine[bucket] = mine.get(bucket, 0) + records
+        for found, records in other._findings.items():
+            self.add_finding(found, records)
 
     def sizes(self) -> Iterator[tuple[TallyKey, int]]:
         """Bytes by key."""

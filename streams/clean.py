@@ -17,7 +17,7 @@ from schemas.names import Names
 from schemas.rules import Judgement
 from schemas.value import is_value
 from streams.chunk import Chunk, Handled, Mark, Part, PartitionChange, Record
-from streams.counting import FateCounts
+from streams.counting import FateCounts, FindingCounts
 from streams.letters import about, brief, letter_output
 from streams.memory import Memory
 from streams.plan import Source, WorkingPlan, check_version
@@ -88,6 +88,7 @@ class _Cleaning:
         self.known = mine.marks
         self.marks = dict(self.known)
         self.counts = FateCounts(self.provider)
+        self.found = FindingCounts(self.provider)
         self.letters = 0
         self.stopped = plan.holds(part.lane, memory.held(part.lane))
         self.held = None if not mine.held else mine.held if self.stopped else 0
@@ -140,6 +141,7 @@ class _Cleaning:
         self.handled.changes[self.part.lane, self.part.partition] = PartitionChange(
             next_offset, self.plan.version, moved, held=self.held, window=self.window)
         self.counts.write(self.handled.tallies, self.now_ms)
+        self.found.write(self.handled.tallies)
 
     def waits(self, record: Record, value: bytes) -> bool:
         """Whether the partition stops here: the plan does not know this schema id yet, and waits for it."""
@@ -161,6 +163,7 @@ class _Cleaning:
         assert key is not None  # distrust() has seen to it
         assert value is not None
         row, before, told, fixed = event.row, event.before, b"", False
+        findings: tuple[Finding, ...] = ()
         if row is not None:
             row, fixed, rejected, findings = source.judge(row, arrived)
             if rejected:
@@ -180,6 +183,9 @@ class _Cleaning:
             outputs.append((source.lane, None, key, -1, arrived, None))
         self.counts.add("cleaned", source.dataset, arrived, event.cause,
                         source.division(row if row is not None else before), len(value) + len(key), fixed)
+        noted = source.timing(event.head, arrived) if event.cause == "live" else ""
+        if noted or findings:
+            self.found.add(source.dataset, arrived, event.cause, findings, noted)
 
     def forward(self, record: Record, source: Source, event: Scanned) -> None:
         """A marker goes to the partition of the same number; it is no record and is not counted."""
@@ -199,7 +205,9 @@ class _Cleaning:
                    row: Pieces | None) -> None:
         """A letter with the original bytes and all reasons."""
         self.send(record, source.dataset, findings, event.stream, event.epoch, event.seq, source.rules_version)
-        self.count(record, source, event, "quarantined", row)
+        if self.count(record, source, event, "quarantined", row):
+            noted = source.timing(event.head, record[1]) if event.cause == "live" else ""
+            self.found.add(source.dataset, record[1], event.cause, findings, noted)
 
     def unreadable(self, record: Record, reason: str) -> None:
         """Bytes that tell nothing of where they belong."""
@@ -207,6 +215,7 @@ class _Cleaning:
         self.send(record, "", about(reason), "", 0, -1, "")
         if is_value(key, value):
             self.counts.add("quarantined", "", arrived, "live", "", len(value or b"") + len(key or b""))
+            self.found.add("", arrived, "live", about(reason))
 
     def send(self, record: Record, dataset: str, findings: tuple[Finding, ...], stream: str, epoch: int, seq: int,
              rules_version: str) -> None:
@@ -217,12 +226,14 @@ class _Cleaning:
             self.part.lane, self.part.partition, offset, arrived, self.now_ms, dataset, "", stream, epoch, seq,
             findings, rules_version, self.plan.version, key, value)))
 
-    def count(self, record: Record, source: Source, event: Scanned, fate: str, row: Pieces | None) -> None:
-        """Count a value that goes no further; a marker is no value."""
+    def count(self, record: Record, source: Source, event: Scanned, fate: str, row: Pieces | None) -> bool:
+        """Count a value that goes no further; whether it is one, for a marker is none."""
         _, arrived, key, value = record
-        if is_value(key, value):
-            division = source.division(row if row is not None else event.before)
-            self.counts.add(fate, source.dataset, arrived, event.cause, division, len(value or b"") + len(key or b""))
+        if not is_value(key, value):
+            return False
+        division = source.division(row if row is not None else event.before)
+        self.counts.add(fate, source.dataset, arrived, event.cause, division, len(value or b"") + len(key or b""))
+        return True
 
 
 def _as_it_was(judgement: Judgement) -> Pieces | None:

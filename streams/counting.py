@@ -3,10 +3,12 @@
 Records of one Kafka batch share their arrival time, so the arrival millisecond is a good key and latency stays exact.
 """
 
-from schemas.tally import Latencies, TallyBook, TallyKey
+from schemas.letter import Finding
+from schemas.quality import Counted, counted
+from schemas.tally import FindingKey, Latencies, TallyBook, TallyKey
 from streams.plan import Source
 
-__all__ = ["DeliveryCounts", "FateCounts", "Group"]
+__all__ = ["DeliveryCounts", "FateCounts", "FindingCounts", "Group"]
 
 
 class _Sum:
@@ -58,6 +60,28 @@ class FateCounts:
         for key, found in sums.items():
             book.add_spread(key, found.records, found.size, found.fixed, found.late)
             book.add_spread(key._replace(stage="arrived"), found.records, found.size, 0, found.late)
+
+
+class FindingCounts:
+    """What was found in the values of one lane, records by reason. A record without findings costs nothing here."""
+
+    __slots__ = ("_counts", "_provider")
+
+    def __init__(self, provider: str) -> None:
+        self._provider = provider
+        self._counts: dict[tuple[str, int, str, tuple[Counted, ...]], int] = {}
+
+    def add(self, dataset: str, arrived: int, cause: str, findings: tuple[Finding, ...], noted: str = "") -> None:
+        """Count one value: what its rules or the bus said of it, and what is noted of its time."""
+        marks = tuple([finding[:3] for finding in findings])
+        key = (dataset, arrived // 1000, cause, counted((*marks, ("", noted, "noted")) if noted else marks))
+        self._counts[key] = self._counts.get(key, 0) + 1
+
+    def write(self, book: TallyBook) -> None:
+        """Add all to the book."""
+        for (dataset, at, cause, rows), records in self._counts.items():
+            for row in rows:
+                book.add_finding(FindingKey(at, cause, self._provider, dataset, *row), records)
 
 
 class Group:

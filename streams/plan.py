@@ -21,6 +21,7 @@ from streams.chunk import Chunk
 from streams.memory import Memory
 from streams.outlets import Outlets, outlets
 from streams.versions import reading_older
+from streams.timing import timing
 
 __all__ = ["Source", "WorkingPlan", "check_version", "working_plan"]
 
@@ -62,6 +63,7 @@ class Source:
     parses_key: Callable[[bytes], bool]
     marker: bytes
     division: Callable[[Pieces | None], str]
+    timing: Callable[[bytes, int], str]
     outlets: Outlets
     made_of: _Parts
 
@@ -156,7 +158,7 @@ def _source(plan: Plan, parts: _Parts, secret: bytes) -> Source:
         schema_id=dataset.event_schema,
         rules_version=dataset.rules_version,
         scan=scanner.scan, judge=judge.judge, record_key=key.canonical, parses_key=key.parses,
-        marker=marker_key(dataset.id), division=_division(dataset, scanner),
+        marker=marker_key(dataset.id), division=_division(dataset, scanner), timing=timing(dataset.cycle),
         outlets=outlets(plan, dataset, parts.live, scanner, secret), made_of=parts)
 
 

@@ -6,6 +6,7 @@
 from schemas.codec.avro import Avro
 from schemas.codec.books import (
     RecordCodec,
+    Tallies,
     bus_schema,
     decode_letter,
     decode_tallies,
@@ -17,6 +18,6 @@ from schemas.codec.frame import frame, undecodable, unframe
 from schemas.codec.scanner import EventScanner, Scanned, stamp, stream_prefix
 from schemas.codec.varint import long_bytes
 
-__all__ = ["Avro", "EventCodec", "EventScanner", "RecordCodec", "Scanned", "bus_schema", "decode_letter",
+__all__ = ["Avro", "EventCodec", "EventScanner", "RecordCodec", "Scanned", "Tallies", "bus_schema", "decode_letter",
            "decode_tallies", "encode_letter", "encode_tallies", "frame", "long_bytes", "millis", "stamp",
            "stream_prefix", "undecodable", "unframe"]

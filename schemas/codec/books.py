@@ -6,15 +6,16 @@ Workers write them among events, so they are put together by hand; a test holds 
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 from schemas.codec.avro import Avro
 from schemas.codec.event import millis
 from schemas.codec.varint import long_bytes, text_bytes
+from schemas.errors import RejectError
 from schemas.letter import Finding, Letter
-from schemas.tally import Tally, TallyKey
+from schemas.tally import FindingKey, FindingTally, Tally, TallyKey
 
-__all__ = ["RecordCodec", "bus_schema", "decode_letter", "decode_tallies", "encode_letter", "encode_tallies"]
+__all__ = ["RecordCodec", "Tallies", "bus_schema", "decode_letter", "decode_tallies", "encode_letter", "encode_tallies"]
 
 
 def bus_schema(name: str) -> str:
@@ -41,8 +42,17 @@ def _codec(name: str) -> RecordCodec:
     return RecordCodec(bus_schema(name))
 
 
-def encode_tallies(worker: str, epoch: int, tallies: Iterable[Tally]) -> bytes:
-    """What one transaction counted; a `TallyBook` is such an iterable."""
+class Tallies(NamedTuple):
+    """One message of bus.tallies: who wrote it, its epoch, and what it counted."""
+
+    worker: str
+    epoch: int
+    rows: list[Tally]
+    findings: list[FindingTally]
+
+
+def encode_tallies(worker: str, epoch: int, tallies: Iterable[Tally], findings: Iterable[FindingTally] = ()) -> bytes:
+    """What one transaction counted; a `TallyBook` is such an iterable, and has the findings beside."""
     texts = _Texts()
     out: list[bytes] = []
     rows = 0
@@ -56,13 +66,24 @@ def encode_tallies(worker: str, epoch: int, tallies: Iterable[Tally]) -> bytes:
                 out.append(long_bytes(len(numbers)))
                 out += map(long_bytes, numbers)
             out.append(b"\0")
-    return b"".join((texts[worker], long_bytes(epoch), long_bytes(rows) if rows else b"", *out, b"\0"))
+    found: list[bytes] = []
+    number = 0
+    for (at, *names), records in findings:
+        number += 1
+        found += (long_bytes(at), *(texts[name] for name in names), long_bytes(records))
+    return b"".join((texts[worker], long_bytes(epoch), long_bytes(rows) if rows else b"", *out, b"\0",
+                     long_bytes(number) if number else b"", *found, b"\0"))
 
 
-def decode_tallies(data: bytes) -> tuple[str, int, list[Tally]]:
-    """(worker, its epoch, tallies)."""
-    record = _codec("tallies").decode(data)
-    return record["worker"], record["worker_epoch"], [_tally(row) for row in record["rows"]]
+def decode_tallies(data: bytes) -> Tallies:
+    """What a message says. One of a writer that knew of no findings ends before them, and has none."""
+    codec = _codec("tallies")
+    try:
+        record = codec.decode(data)
+    except RejectError:
+        record = codec.decode(data + b"\0")  # an empty array; the lane keeps such messages for its 60 days
+    return Tallies(record["worker"], record["worker_epoch"], [_tally(row) for row in record["rows"]],
+                   [FindingTally(FindingKey(*(row[name] for name in FindingKey._fields)), row["records"]) for row in record["findings"]])
 
 
 class _Texts(dict[str, bytes]):

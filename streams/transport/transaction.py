@@ -37,6 +37,7 @@ Hold: TypeAlias = Callable[[int, PartitionId, int, frozenset[int]], None]
 #: A transaction stays below 16 MiB per partition (§4); lanes mostly have one, and the chunk that fills it comes on top.
 _FULL: Final = 8 << 20
 _TALLIES_A_RECORD: Final = 2000
+_FINDINGS_A_RECORD: Final = 1000
 #: Aborts in a row that Kafka forced, with no commit between. Rebalances cause a few; what causes so many will not pass.
 _MOST_ABORTS: Final = 20
 
@@ -242,10 +243,12 @@ class Transaction:
         return await asyncio.get_running_loop().run_in_executor(self._executor, call)
 
     def _tallies(self) -> list[Output]:
-        rows = list(self._book)
+        rows, found = list(self._book), list(self._book.findings())
         key, now = self._worker.encode(), int(time.time() * 1000)
-        return [(TALLIES, encode_tallies(self._worker, self._epoch, rows[at:at + _TALLIES_A_RECORD]), key, -1, now, None)
-                for at in range(0, len(rows), _TALLIES_A_RECORD)]
+        messages = max(-(-len(rows) // _TALLIES_A_RECORD), -(-len(found) // _FINDINGS_A_RECORD))
+        parts = [(rows[number * _TALLIES_A_RECORD:][:_TALLIES_A_RECORD], found[number * _FINDINGS_A_RECORD:][:_FINDINGS_A_RECORD])
+                 for number in range(messages)]
+        return [(TALLIES, encode_tallies(self._worker, self._epoch, *part), key, -1, now, None) for part in parts]
 
     def _count(self) -> None:
         tally: Tally

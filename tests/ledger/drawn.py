@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from schemas.tally import Tally, TallyBook, TallyKey
+from schemas.codec import encode_tallies
+from schemas.tally import FindingKey, FindingTally, Tally, TallyBook, TallyKey
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 DATASETS = ("health.resident", "health.clinic", "civil.village")
@@ -23,6 +24,31 @@ def messages(seed: int, count: int, seconds: Sequence[int], *, most: int = 12) -
     """`count` transactions whose tallies fall on some of `seconds`; what arrives is cleaned or quarantined."""
     draw = random.Random(seed)
     return [list(_book(draw, seconds, draw.randint(1, most))) for _ in range(count)]
+
+
+#: What may be found: field, reason, severity, dimension.
+FOUND = (("sex", "not_listed", "reject", "validity"), ("name", "blanks", "fix", "validity"), ("name", "required", "reject", "completeness"),
+         ("resident_id", "id_division", "suspect", "validity"), ("", "late", "noted", "timeliness"))
+
+
+def findings_in(message: Sequence[Tally]) -> list[FindingTally]:
+    """What was found in the records of a transaction, the same each time; in about half of them nothing."""
+    seed = sum(tally.records for tally in message)
+    draw, book = random.Random(seed), TallyBook()
+    for tally in message:
+        key = tally.key
+        if key.stage in ("cleaned", "quarantined") and not key.subscriber and seed % 2:
+            for field, reason, severity, dimension in draw.sample(FOUND, draw.randint(0, 3)):
+                found, records = FindingKey(key.at, key.cause, key.dept, key.dataset, dimension), draw.randint(1, tally.records)
+                book.add_finding(found._replace(field=field, reason=reason, severity=severity), records)
+                if severity != "suspect":
+                    book.add_finding(found, records)
+    return list(book.findings())
+
+
+def encoded(sent: Iterable[Sequence[Tally]]) -> list[bytes]:
+    """Messages with what was found, as workers write them."""
+    return [encode_tallies("w-1", 1, message, findings_in(message)) for message in sent]
 
 
 def _book(draw: random.Random, seconds: Sequence[int], events: int) -> TallyBook:

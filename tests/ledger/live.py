@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,9 +15,9 @@ from confluent_kafka import Consumer, TopicPartition
 
 from ledger.client import LedgerClient
 from ledger.settings import LedgerSettings
-from schemas.codec import encode_tallies
 from schemas.names import TALLIES
 from schemas.tally import Tally
+from tests.ledger.drawn import encoded
 from wire.publisher import TransactionalPublisher
 from wire.reading import ends
 from wire.settings import KafkaSettings
@@ -94,18 +94,18 @@ class Bus:
         self._admin = admin
         self._publisher = TransactionalPublisher(admin, admin.names.transactional_id("worker", "w-1"))
 
-    def tell(self, messages: Iterable[Iterable[Tally]]) -> None:
-        """Several messages of tallies, in one transaction."""
+    def tell(self, messages: Iterable[Sequence[Tally]]) -> None:
+        """Several messages of tallies and what was found, in one transaction."""
         with self._publisher.transaction():
-            for message in messages:
-                self._publisher.send(TALLIES, None, encode_tallies("w-1", 1, message))
+            for value in encoded(messages):
+                self._publisher.send(TALLIES, None, value)
 
-    def abort(self, messages: Iterable[Iterable[Tally]]) -> None:
+    def abort(self, messages: Iterable[Sequence[Tally]]) -> None:
         """The same in a transaction that is aborted: nobody may count this."""
         try:
             with self._publisher.transaction():
-                for message in messages:
-                    self._publisher.send(TALLIES, None, encode_tallies("w-1", 1, message))
+                for value in encoded(messages):
+                    self._publisher.send(TALLIES, None, value)
                 self._publisher.flush()
                 raise KeyError
         except KeyError:

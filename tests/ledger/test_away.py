@@ -13,7 +13,7 @@ from ledger.days import Days
 from ledger.duty import Duty
 from ledger.recorder import Recorder, Recording
 from ledger.settings import LedgerSettings
-from ledger.store import Store
+from ledger.store import TABLES, Store
 from schemas.codec import decode_tallies, encode_tallies
 from schemas.errors import HaltError, RetryError
 from schemas.tally import Tally, TallyKey
@@ -76,7 +76,7 @@ def test_a_server_is_spoken_to_as_the_address_says_and_with_the_settings_exactly
         assert found["show_clickhouse_errors"] == "scrub"
         assert server.database == "exchange"
         assert server.said[0][0] == "CREATE DATABASE IF NOT EXISTS `exchange`"
-        assert sum(sql.count("CREATE TABLE IF NOT EXISTS") for sql, _ in server.said) == 6
+        assert sum(sql.count("CREATE TABLE IF NOT EXISTS") for sql, _ in server.said) == len(TABLES) == 8
 
 
 def test_the_ports_and_names_nobody_gave_are_clickhouses_own(asked: tuple[dict[str, Any], Server]) -> None:

@@ -19,7 +19,7 @@ from ledger.subscriptions import SubscriptionHistory
 from schemas.codec import encode_tallies
 from schemas.control import Plan, Subscription
 from schemas.errors import RetryError
-from schemas.tally import Tally, TallyKey
+from schemas.tally import FindingKey, FindingTally, Tally, TallyKey
 from schemas.text import Text
 from tests.ledger.conftest import Record
 from tests.ledger.drawn import second
@@ -70,7 +70,7 @@ def test_books_balance_when_every_tally_is_there(told: Store, record: Record) ->
     assert found["states"] == {"balanced": 3, "open": 0, "partial": 0, "imbalanced": 0}
     assert found["raw"] == [{"provider": "health", "hour": "2026-11-01T09:00:00+08:00", "counted": 10, "arrived": 10, "in_flight": 0,
                              "difference": 0, "state": "balanced"}]
-    assert found["integrity"] == {"tallies": 8, "different": 8, "doubled": 0}
+    assert found["integrity"] == {"tallies": 8, "different": 8, "findings": 0, "doubled": 0}
 
 
 @pytest.mark.parametrize("left_out", range(8))
@@ -100,6 +100,16 @@ def test_a_tally_in_the_table_twice_is_seen_even_where_the_books_balance(told: S
     found = books(told, PERIOD, quiet())
     assert found["integrity"]["doubled"] == 1
     assert not found["balanced"]
+
+
+def test_a_finding_in_its_table_twice_is_seen_too(told: Store) -> None:
+    found = FindingTally(FindingKey(AT, "live", "health", "health.resident", "validity"), 1)
+    recording = Recording(told, Days(told))
+    for _ in range(2):
+        recording.found = {}
+        recording.take(0, 0, encode_tallies("w", 1, [], [found]))
+        recording.flush()
+    assert books(told, PERIOD, quiet())["integrity"] == {"tallies": 0, "different": 0, "findings": 2, "doubled": 1}
 
 
 def test_what_clean_has_not_committed_is_in_flight_and_not_missing(told: Store, record: Record) -> None:

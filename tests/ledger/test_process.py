@@ -4,8 +4,9 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -13,14 +14,14 @@ from ledger.client import LedgerClient
 from ledger.days import Days
 from ledger.recorder import Recording
 from ledger.settings import LedgerSettings
-from ledger.shanghai import iso, today
+from ledger.shanghai import day_of, iso, today
 from ledger.store import Store
 from schemas.codec import encode_tallies
 from schemas.control import LaneState
 from schemas.envelope import kafka_key, marker_key
 from schemas.errors import RejectError, RetryError
-from schemas.tally import TallyKey
-from tests.ledger.drawn import flat, messages, second
+from schemas.tally import FindingTally, TallyKey
+from tests.ledger.drawn import findings_in, flat, messages, second
 from tests.ledger.live import Bus, LedgerProcess, free_address, until
 from tests.ledger.test_books import EVENT
 from wire.control import ControlWriter
@@ -41,7 +42,16 @@ def bus(admin: KafkaSettings) -> Iterator[Bus]:
     bus.close()
 
 
-def test_killed_again_and_again_it_records_each_tally_once(on_kafka: LedgerSettings, bus: Bus) -> None:
+def by_reason(found: Iterable[FindingTally]) -> dict[tuple[Any, ...], int]:
+    """A plain count."""
+    counted = dict[tuple[Any, ...], int]()
+    for key, records in found:
+        where = day_of(key.at), key.dataset, key.field, key.reason, key.severity
+        counted[where] = counted.get(where, 0) + records
+    return counted
+
+
+def test_killed_again_and_again_it_records_each_tally_and_each_finding_once(on_kafka: LedgerSettings, bus: Bus) -> None:
     """Tallies of two months flow in transactions, some aborted, while the process is killed at random moments."""
     sent = [*messages(21, 900, [MIDNIGHT + n for n in (-7200, -60, -2, -1)], most=25),
             *messages(22, 24, [MIDNIGHT + n for n in (-2, -1, 0, 1)], most=25),
@@ -84,6 +94,13 @@ def test_killed_again_and_again_it_records_each_tally_once(on_kafka: LedgerSetti
     with Store(on_kafka) as store:
         [row] = store.rows("SELECT count() AS tallies, uniqExact(lp, lo, li) AS different FROM tally")
         assert row == {"tallies": len(list(flat(sent))), "different": len(list(flat(sent)))}
+        found_rows = [one for message in sent for one in findings_in(message)]
+        [row] = store.rows("SELECT count() AS findings, uniqExact(lp, lo, li) AS different FROM finding")
+        assert row == {"findings": len(found_rows), "different": len(found_rows)}
+        for table, when in (("finding", "toDate(at, 'Asia/Shanghai')"), ("day_quality FINAL", "day")):
+            rows = store.rows(f"SELECT {when} AS day, dataset, field, reason, severity, sum(f.records) AS records FROM {table} AS f "
+                              "GROUP BY day, dataset, field, reason, severity")
+            assert {tuple(row.values())[:5]: row["records"] for row in rows} == by_reason(found_rows), table
 
 
 def test_killed_again_and_again_the_auditor_counts_each_value_once(on_kafka: LedgerSettings, admin: KafkaSettings, bus: Bus) -> None:

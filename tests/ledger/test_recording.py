@@ -14,13 +14,13 @@ from ledger.retention import drop_old
 from ledger.settings import LedgerSettings
 from ledger.shanghai import month_of
 from ledger.store import Store
-from ledger.tallies import BATCH_ROWS, Batch, rows_of
-from schemas.codec import encode_tallies
+from ledger.tallies import BATCH_ROWS, FINDING_COLUMNS, Batch, rows_of
+from schemas.codec import decode_tallies, encode_tallies
 from schemas.errors import HaltError, RetryError
 from schemas.names import TALLIES
-from schemas.tally import Tally, TallyKey
+from schemas.tally import FindingKey, FindingTally, Tally, TallyKey
 from schemas.text import Text
-from tests.ledger.drawn import flat, messages, second
+from tests.ledger.drawn import encoded, flat, messages, second
 from wire.reading import LaneReader
 from wire.reading import Record as RawRecord
 
@@ -36,20 +36,24 @@ def one(at: int, records: int = 1, stage: str = "arrived", cause: str = "live") 
 
 
 class Watched(Store):
-    """Notes what is inserted, and can fail before or after the table has it."""
+    """Notes what is inserted, and can fail before or after one of the two tables has it, at each insert or one of them."""
 
     inserts: list[tuple[int, int]]
-    fail: str = ""
+    #: before or after; which table; how many inserts of it go well
+    fail: tuple[str, str, int] = ("", "", 0)
 
     def insert(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
+        months = {month_of(at) for at in columns["at"]}
+        assert len(months) == 1, "an insert of two months is two parts"
         if table == "tally":
-            months = {month_of(at) for at in columns["at"]}
-            assert len(months) == 1, "an insert of two months is two parts"
             self.inserts.append((months.pop(), len(columns["at"])))
-        if self.fail == "before":
+        when, where, left = self.fail
+        if where == table:
+            self.fail = when, where, left - 1
+        if where == table and left <= 0 and when == "before":
             raise RetryError(Text("不在", "away"), advice=Text("等", "wait"))
         super().insert(table, columns)
-        if self.fail == "after":
+        if where == table and left <= 0 and when == "after":
             raise RetryError(Text("不知道", "nobody knows"), advice=Text("等", "wait"))
 
 
@@ -97,7 +101,7 @@ def test_one_insert_is_one_part(watched: Watched) -> None:
 def test_what_is_read_again_from_any_place_is_not_recorded_again(store: Store, end: int) -> None:
     """A recorder that died after any of the inserts, the month changing within messages."""
     sent = messages(end, 40, [MIDNIGHT - 3, MIDNIGHT - 1, MIDNIGHT, MIDNIGHT + 5])
-    values = [encode_tallies("w", 1, message) for message in sent]
+    values = encoded(sent)
     dying = Recording(store, Days(store))
     for offset in range(end):
         dying.take(0, offset, values[offset])
@@ -111,23 +115,94 @@ def test_what_is_read_again_from_any_place_is_not_recorded_again(store: Store, e
     assert len(found) == len(set(found)) == len(list(flat(sent)))
     [total] = store.rows("SELECT sum(records) AS records FROM tally")
     assert total["records"] == sum(tally.records for tally in flat(sent))
+    assert found_in(store) == told_by(values)
 
 
+def found_in(store: Store) -> list[tuple[Any, ...]]:
+    rows = store.rows("SELECT lp, lo, li, toUInt32(at) AS at, cause, dept, dataset, dimension, field, reason, severity, records "
+                      "FROM finding ORDER BY lp, lo, li")
+    return [tuple(row.values()) for row in rows]
+
+
+def told_by(values: Sequence[bytes]) -> list[tuple[Any, ...]]:
+    """What the messages say was found, in the order of the table."""
+    return [row for offset, value in enumerate(values) for row in rows_of(0, offset, value)[1]]
+
+
+@pytest.mark.parametrize("table", ["tally", "finding"])
 @pytest.mark.parametrize("fail", ["before", "after"])
-def test_an_insert_that_failed_or_went_through_unheard_ends_up_in_the_table_once(watched: Watched, fail: str) -> None:
-    sent = [encode_tallies("w", 1, message) for message in messages(4, 20, [MIDNIGHT + 9])]
-    recording = Recording(watched, Days(watched))
-    for offset, value in enumerate(sent):
-        recording.take(0, offset, value)
-    watched.fail = fail
+@pytest.mark.parametrize("good", [0, 1, 3])
+def test_an_insert_that_failed_or_went_through_unheard_ends_up_in_its_table_once(
+        watched: Watched, fail: str, table: str, good: int) -> None:
+    """Whichever of the two inserts of a message it is, and wherever the month cuts them."""
+    sent = [*messages(4, 20, [MIDNIGHT - 9]), *messages(5, 6, [MIDNIGHT - 9, MIDNIGHT + 9]), *messages(6, 20, [MIDNIGHT + 9])]
+    values = encoded(sent)
+    watched.fail = fail, table, good
+    dying = Recording(watched, Days(watched))
     with pytest.raises(RetryError):
-        recording.flush()
-    watched.fail = ""
+        for offset, value in enumerate(values):
+            dying.take(0, offset, value)
+        dying.flush()
+    watched.fail = ("", "", 0)
     again = Recording(watched, Days(watched))
-    for offset, value in enumerate(sent):
-        again.take(0, offset, value)
+    reached = again.reached.get(0)
+    for offset in range(reached.lo if reached else 0, len(values)):
+        again.take(0, offset, values[offset])
     again.flush()
-    assert len(stored(watched)) == len(set(stored(watched))) == sum(map(len, messages(4, 20, [MIDNIGHT + 9])))
+    assert len(stored(watched)) == len(set(stored(watched))) == sum(map(len, sent))
+    assert found_in(watched) == told_by(values)
+
+
+def test_what_was_found_is_in_its_table_before_the_tallies_of_the_same_message(watched: Watched) -> None:
+    """The recorder reads on where the tallies end: what is not in by then never will be."""
+    values = encoded(messages(8, 60, [MIDNIGHT - 3, MIDNIGHT - 1, MIDNIGHT, MIDNIGHT + 5]))
+    insert, found = Watched.insert, told_by(values)
+    checks = 0
+
+    def checked(self: Watched, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
+        nonlocal checks
+        insert(self, table, columns)
+        if table == "tally":
+            reached = max(zip(columns["lp"], columns["lo"], strict=True))
+            assert {row[:3] for row in found if row[:2] <= reached} <= {row[:3] for row in found_in(self)}
+            checks += 1
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Watched, "insert", checked)
+        recording = Recording(watched, Days(watched))
+        for offset, value in enumerate(values):
+            recording.take(0, offset, value)
+        recording.flush()
+    assert checks > 10
+
+
+def test_a_message_of_before_there_were_findings_is_recorded_and_so_is_one_with_nothing_else(store: Store) -> None:
+    """A ledger of yesterday goes on: the table is made at the start, and what lies on the lane is read in either form."""
+    old = encode_tallies("w", 1, [one(MIDNIGHT)])[:-1]
+    assert decode_tallies(old).findings == []
+    alone = encode_tallies("w", 1, [], [FindingTally(FindingKey(MIDNIGHT, "live", "a", "a.b", "validity", "x", "length", "fix"), 3)])
+    recording = Recording(store, Days(store))
+    recording.take(0, 0, old)
+    recording.take(0, 1, alone)
+    assert recording.pending == 2
+    recording.flush()
+    assert (stored(store), found_in(store)) == ([(0, 0, 0)], told_by([old, alone]))
+
+
+def test_a_ledger_from_before_there_were_findings_is_given_its_tables_and_goes_on(home: LedgerSettings) -> None:
+    values = encoded(messages(9, 10, [MIDNIGHT]))
+    with Store(home) as store:
+        yesterday = Recording(store, Days(store))
+        yesterday.take(0, 0, values[0])
+        yesterday.flush()
+        for table in ("finding", "day_quality"):
+            store.run(f"DROP TABLE {table} SYNC")
+    with Store(home) as store:
+        today = Recording(store, Days(store))
+        for offset, value in enumerate(values):
+            today.take(0, offset, value)
+        today.flush()
+        assert found_in(store) == told_by(values)
 
 
 def test_partitions_resume_each_at_their_own_place(store: Store) -> None:
@@ -227,12 +302,21 @@ def test_a_day_put_off_waits_longer_each_time_and_holds_up_no_other(store: Store
     assert (days.pending, days.problem) == (0, "")
 
 
+def bad_finding(records: int = 1, **changes: Any) -> bytes:
+    key = FindingKey(MIDNIGHT, "live", "a", "a.b", "validity", "x", "length", "fix")._replace(**changes)
+    return encode_tallies("w", 1, [one(MIDNIGHT)], [FindingTally(key, records)])
+
+
 BAD = {"no avro": b"\x07nonsense", "a stage nobody knows": encode_tallies("w", 1, [one(MIDNIGHT, stage="sold")]),
        "a cause nobody knows": encode_tallies("w", 1, [one(MIDNIGHT, cause="whim")]),
        "a second before 1970": encode_tallies("w", 1, [one(-1)]), "a second beyond the table": encode_tallies("w", 1, [one(1 << 32)]),
        "less than nothing": encode_tallies("w", 1, [one(MIDNIGHT, records=-1)]),
        "a bucket too many": encode_tallies("w", 1, [one(MIDNIGHT)._replace(lat_b=(3,), lat_c=())]),
-       "a bucket beyond the table": encode_tallies("w", 1, [one(MIDNIGHT)._replace(lat_b=(256,), lat_c=(1,))])}
+       "a bucket beyond the table": encode_tallies("w", 1, [one(MIDNIGHT)._replace(lat_b=(256,), lat_c=(1,))]),
+       "a dimension nobody knows": bad_finding(dimension="beauty"), "a severity nobody knows": bad_finding(severity="odd"),
+       "a severity of nothing": bad_finding(reason=""), "a reason without severity": bad_finding(severity=""),
+       "found before 1970": bad_finding(at=-1), "found for a whim": bad_finding(cause="whim"),
+       "found in less than nothing": bad_finding(records=-1)}
 
 
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD.keys())
@@ -248,17 +332,21 @@ def test_a_message_that_cannot_be_recorded_whole_stops_the_recorder_behind_what_
 
 def test_the_order_of_rows_is_the_same_each_time_a_message_is_decoded() -> None:
     [message] = messages(11, 1, [MIDNIGHT - 2, MIDNIGHT + 2, MIDNIGHT - 1], most=30)
-    rows = rows_of(2, 5, encode_tallies("w", 1, message))
-    assert rows == rows_of(2, 5, encode_tallies("w", 1, message))
+    [value] = encoded([message])
+    rows, found = rows_of(2, 5, value)
+    assert (rows, found) == rows_of(2, 5, value)
     assert [row[:3] for row in rows] == [(2, 5, index) for index in range(len(message))]
-    assert sum(1 for _ in Batch().fill(rows)) == 1, "a message is cut once at most"
+    assert [row[:3] for row in found] == [(2, 5, index) for index in range(len(found))]
+    assert len(found) > 10
+    assert sum(1 for _ in Batch().fill(rows)) == sum(1 for _ in Batch(FINDING_COLUMNS).fill(found)) == 1, "a message is cut once at most"
 
 
 def test_old_months_go_but_not_the_one_a_partition_resumes_from(store: Store) -> None:
     recording = Recording(store, Days(store))
-    for offset, day in enumerate(("2020-01-15", "2020-02-15", "2026-11-01")):
-        recording.take(0, offset, encode_tallies("w", 1, [one(second(f"{day}T12:00:00"))]))
-    recording.take(1, 0, encode_tallies("w", 1, [one(second("2020-02-16T12:00:00"))]))
+    for partition, offset, day in ((0, 0, "2020-01-15"), (0, 1, "2020-02-15"), (0, 2, "2026-11-01"), (1, 0, "2020-02-16")):
+        at = second(f"{day}T12:00:00")
+        found = FindingTally(FindingKey(at, "live", "health", "health.resident", "validity"), 1)
+        recording.take(partition, offset, encode_tallies("w", 1, [one(at)], [found]))
     recording.flush()
-    assert drop_old(store) == [("tally", 202001)]
+    assert drop_old(store) == [("tally", 202001), ("finding", 202001)]
     assert {row.lp: row.lo for row in Recording(store, Days(store)).reached.values()} == {0: 2, 1: 0}

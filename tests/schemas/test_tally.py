@@ -5,7 +5,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.tally import Latencies, Tally, TallyBook, TallyKey, bucket_of, bucket_top
+from schemas.tally import FindingKey, Latencies, Tally, TallyBook, TallyKey, bucket_of, bucket_top
 
 KEYS = [TallyKey(second, stage, "live", "health") for second in (1, 2) for stage in ("arrived", "cleaned")]
 ADDS = st.lists(st.tuples(st.sampled_from(KEYS), st.integers(1, 3), st.integers(0, 500), st.integers(0, 2),
@@ -43,6 +43,21 @@ def test_two_books_merged_say_what_one_would_have(adds: list[tuple[TallyKey, int
     first, second = book(adds[:cut]), book(adds[cut:])
     first.merge(second)
     assert rows(first) == rows(book(adds))
+
+
+FOUND = st.lists(st.tuples(st.sampled_from([FindingKey(second, "live", "health", "health.resident", "validity", "sex", reason)
+                                            for second in (1, 2) for reason in ("not_listed", "")]), st.integers(1, 9)), max_size=9)
+
+
+@given(FOUND, st.integers(0, 9))
+def test_what_was_found_is_added_up_whoever_found_it(found: list[tuple[FindingKey, int]], cut: int) -> None:
+    first, second, sums = TallyBook(), TallyBook(), dict[FindingKey, int]()
+    for number, (key, records) in enumerate(found):
+        (first if number < cut else second).add_finding(key, records)
+        sums[key] = sums.get(key, 0) + records
+    first.merge(second)
+    assert dict(first.findings()) == sums
+    assert not len(first), "what was found is no stage of the exchange"
 
 
 @given(st.lists(st.tuples(st.integers(-5, 100_000), st.integers(1, 3)), min_size=1, max_size=5), st.booleans())

@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from schemas.codec import decode_tallies
 from schemas.errors import HaltError
-from schemas.tally import TallyKey
+from schemas.lanes import room_for
+from schemas.names import TALLIES
+from schemas.tally import FindingKey, FindingTally, TallyKey
 from streams.chunk import Chunk, Handled, Output, Part, PartitionChange, PartitionId
 from streams.memory import Memory
 from streams.transport.handover import Delivery, Opening
@@ -219,3 +222,31 @@ def test_a_transaction_that_is_full_is_committed_before_the_next_chunk() -> None
         assert 2 <= len(kafka.committed) <= 5
 
     asyncio.run(run())
+
+
+def test_what_was_found_is_committed_with_what_was_counted_and_no_message_outgrows_its_lane() -> None:
+    """Ten thousand reasons on fields with long names, in a transaction whose tallies fit one message; and none at all."""
+    keys = [FindingKey(number, "live", "a" * 60, "a." + "b" * 60, "validity", "字" * 200, "not_listed", "reject") for number in range(10_000)]
+
+    def finding(chunk: Chunk, work: Any, memory: Memory, now: int) -> Handled:
+        handled = handler(chunk, work, memory, now)
+        for key in keys:
+            handled.tallies.add_finding(key, 2)
+        return handled
+
+    async def run(handling: Any) -> list[bytes]:
+        kafka = Kafka()
+        transaction = begun(kafka)
+        async with transaction:
+            transaction.handle(delivery(transaction), handling)
+        assert kafka.outputs == []
+        await transaction.commit()
+        assert len(kafka.committed) == 1
+        return [value or b"" for lane, value, *_ in kafka.outputs if lane == TALLIES]
+
+    values = asyncio.run(run(finding))
+    told = [decode_tallies(value) for value in values]
+    assert [one for message in told for one in message.findings] == [FindingTally(key, 2) for key in keys]
+    assert [len(message.rows) for message in told] == [1] + [0] * (len(told) - 1)
+    assert max(map(len, values)) < room_for(TALLIES)
+    assert [len(decode_tallies(value).findings) for value in asyncio.run(run(handler))] == [0]

@@ -15,6 +15,7 @@ from console.commands.applying import apply_city
 from console.commands.catalogue import dataset_app, subscription_app
 from console.commands.lanes import lane_app
 from console.commands.ledger import ledger_app
+from console.commands.quality import quality
 from console.commands.quarantine import quarantine_app
 from console.commands.standards import code_app, element_app
 from console.commands.tail import tail
@@ -42,7 +43,8 @@ def options(lang: Annotated[str | None, typer.Option("--lang", help="zh | en", e
         os.environ["SHUTONG_LANG"] = lang
 
 
-for command in (processes.up, processes.down, processes.status, demo, processes.worker, processes.connect, processes.serve, tail):
+for command in (processes.up, processes.down, processes.status, demo, processes.worker, processes.connect, processes.serve, tail,
+                quality):
     app.command()(command)
 app.command("apply")(apply_city)
 app.add_typer(dataset_app, name="dataset")

@@ -8,8 +8,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Answer", "Balance", "Books", "DatasetBook", "DutyState", "Integrity", "Latencies", "LatencyRow", "Minute", "Peak", "Peaks",
-           "RawBook", "RecorderState", "SubscriptionBook", "Volume", "VolumeRow", "Window"]
+__all__ = ["Answer", "Balance", "Books", "DatasetBook", "DutyState", "Figure", "FindingRow", "Findings", "Integrity", "Latencies",
+           "LatencyRow", "Minute", "Peak", "Peaks", "Quality", "QualityRow", "RawBook", "RecorderState", "SubscriptionBook", "Volume",
+           "VolumeRow", "Window"]
 
 Balance = Literal["balanced", "open", "partial", "imbalanced"]
 
@@ -173,6 +174,61 @@ class Latencies(Answer):
     first: str = Field(alias="from")
     last: str = Field(alias="to")
     rows: tuple[LatencyRow, ...]
+
+
+class Figure(Answer):
+    """One figure of quality: share = 1 - flawed / of, None where nothing was judged. `before`: the day before; `week`: the
+    seven days before it as one; `history`: these seven, and the day itself."""
+
+    share: float | None = None
+    flawed: int = 0
+    of: int = 0
+    before: float | None = None
+    week: float | None = None
+    history: tuple[float | None, ...] = ()
+
+
+class QualityRow(Answer):
+    """The four figures of one dataset on one day. `records` arrived, repeats aside; timeliness is of live ones alone."""
+
+    provider: str
+    dataset: str
+    day: str
+    records: int
+    completeness: Figure
+    validity: Figure
+    consistency: Figure
+    timeliness: Figure
+
+
+class Quality(Answer):
+    """Figures over a span of days, by dataset and day."""
+
+    first: str = Field(alias="from")
+    last: str = Field(alias="to")
+    rows: tuple[QualityRow, ...]
+
+
+class FindingRow(Answer):
+    """Records by what was found in them; what was not asked for is empty. `noted`: of its time, told only here."""
+
+    provider: str = ""
+    dataset: str = ""
+    day: str = ""
+    cause: str = ""
+    dimension: str = ""
+    field: str = ""
+    reason: str = ""
+    severity: str = ""
+    records: int
+
+
+class Findings(Answer):
+    """What was found over a span of days, most records first."""
+
+    first: str = Field(alias="from")
+    last: str = Field(alias="to")
+    rows: tuple[FindingRow, ...]
 
 
 class Minute(Answer):

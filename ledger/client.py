@@ -18,12 +18,17 @@ from ledger.answers import (
     Books,
     DatasetBook,
     DutyState,
+    Figure,
+    FindingRow,
+    Findings,
     Integrity,
     Latencies,
     LatencyRow,
     Minute,
     Peak,
     Peaks,
+    Quality,
+    QualityRow,
     RawBook,
     RecorderState,
     SubscriptionBook,
@@ -34,8 +39,9 @@ from ledger.answers import (
 from schemas.errors import RejectError, RetryError
 from schemas.text import Text
 
-__all__ = ["Balance", "Books", "DatasetBook", "DutyState", "Integrity", "Latencies", "LatencyRow", "LedgerClient", "Minute", "Peak",
-           "Peaks", "RawBook", "RecorderState", "SubscriptionBook", "Volume", "VolumeRow", "Window"]
+__all__ = ["Balance", "Books", "DatasetBook", "DutyState", "Figure", "FindingRow", "Findings", "Integrity", "Latencies", "LatencyRow",
+           "LedgerClient", "Minute", "Peak", "Peaks", "Quality", "QualityRow", "RawBook", "RecorderState", "SubscriptionBook", "Volume",
+           "VolumeRow", "Window"]
 
 T = TypeVar("T", bound=Answer)
 Day = date | str | None
@@ -75,6 +81,17 @@ class LedgerClient:
         asked = {"by": ",".join(by), "stage": stage, "cause": cause, "provider": provider, "dataset": dataset,
                  "subscriber": subscriber}
         return self._ask(Latencies, "/latency", _days(first, last) | asked)
+
+    def quality(self, first: Day = None, last: Day = None, *, provider: str = "", dataset: str = "") -> Quality:
+        """The four figures of each dataset and day, with their counts and trend. 100 days at most."""
+        return self._ask(Quality, "/quality", _days(first, last) | {"provider": provider, "dataset": dataset})
+
+    def findings(self, first: Day = None, last: Day = None, *, by: Sequence[str] = ("dataset", "field", "reason"), cause: str = "",
+                 provider: str = "", dataset: str = "") -> Findings:
+        """What was found, by any of provider, dataset, day, cause, dimension, field, reason, severity. A record counts under
+        each of its reasons, so rows are not added up."""
+        asked = {"by": ",".join(by), "cause": cause, "provider": provider, "dataset": dataset}
+        return self._ask(Findings, "/findings", _days(first, last) | asked)
 
     def minutes(self, minutes: int = 60) -> tuple[Minute, ...]:
         """Live records of each of the last minutes, oldest first, empty ones too."""

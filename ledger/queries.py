@@ -15,8 +15,8 @@ from ledger.latency import quantiles
 from ledger.shanghai import bounds, iso
 from ledger.store import Store, statement
 
-__all__ = ["DIMENSIONS", "EXCHANGE", "OF_NO_SUBSCRIBER", "SCOPES", "Filter", "Period", "latency", "peaks", "per_minute", "stages_of",
-           "volume"]
+__all__ = ["DIMENSIONS", "EXCHANGE", "FRESH_DAYS", "OF_NO_SUBSCRIBER", "SCOPES", "Filter", "Json", "Period", "grouped", "latency",
+           "peaks", "per_minute", "stages_of", "volume"]
 
 EXCHANGE = ("delivered", "returned_up", "returned_down")
 DIMENSIONS = ("stage", "cause", "provider", "dataset", "subscriber", "day", "hour", "minute")
@@ -26,7 +26,7 @@ OF_NO_SUBSCRIBER = "(stage != 'quarantined' OR subscriber = '')"
 WIDTHS = ("second", "minute", "hour", "day")
 
 #: Days that are added up from tallies, today included.
-_FRESH_DAYS = 2
+FRESH_DAYS = 2
 
 _RECORDS = "sum(r.records) AS records"
 _LATENCIES = ("sumMap(r.lat_b, r.lat_c).1 AS lat_b, sumMap(r.lat_b, r.lat_c).2 AS lat_c, "
@@ -72,7 +72,7 @@ def stages_of(word: str) -> tuple[str, ...]:
     return EXCHANGE if word == "exchange" else (word,)
 
 
-def _grouped(store: Store, period: Period, by: Sequence[str], chosen: Filter, sums: str, fresh_days: int) -> list[Json]:
+def grouped(store: Store, period: Period, by: Sequence[str], chosen: Filter, sums: str, fresh_days: int) -> list[Json]:
     """Sums by some dimensions: the `fresh_days` last days over tallies, those before over day tables."""
     start, end = bounds(period.first, period.last)
     behind = period.last + timedelta(days=1)
@@ -90,8 +90,8 @@ def _grouped(store: Store, period: Period, by: Sequence[str], chosen: Filter, su
 def volume(store: Store, period: Period, by: Sequence[str], chosen: Filter) -> Json:
     """Records, bytes and repaired records by the dimensions asked for; and the headline. Hours and minutes have records only."""
     sums = _RECORDS + ("" if {"hour", "minute"} & set(by) else ", sum(r.bytes) AS bytes, sum(r.fixed) AS fixed")
-    rows = [_shown(row) for row in _grouped(store, period, by, chosen, sums, _FRESH_DAYS) if row["records"]]
-    totals = _grouped(store, period, ("stage", "cause"), chosen, _RECORDS, _FRESH_DAYS)
+    rows = [_shown(row) for row in grouped(store, period, by, chosen, sums, FRESH_DAYS) if row["records"]]
+    totals = grouped(store, period, ("stage", "cause"), chosen, _RECORDS, FRESH_DAYS)
     headline = [row for row in totals if row["stage"] in EXCHANGE]
     return {
         "from": period.first.isoformat(), "to": period.last.isoformat(), "by": list(by), "rows": rows,
@@ -102,7 +102,7 @@ def volume(store: Store, period: Period, by: Sequence[str], chosen: Filter) -> J
 
 def latency(store: Store, period: Period, by: Sequence[str], chosen: Filter) -> Json:
     """Quantiles of handled - arrived in ms, by the dimensions asked for; from the day tables, so some seconds late."""
-    rows = _grouped(store, period, by, chosen, _LATENCIES, 0)
+    rows = grouped(store, period, by, chosen, _LATENCIES, 0)
     shown = [_shown({name: row[name] for name in by}) | quantiles(row) for row in rows if sum(row["lat_c"])]
     return {"from": period.first.isoformat(), "to": period.last.isoformat(), "by": list(by), "rows": shown}
 

@@ -19,6 +19,7 @@ from ledger.books import Horizon, books
 from ledger.duty import Duty
 from ledger.inflight import clean_in_flight
 from ledger.metrics import exposition
+from ledger.quality import FINDING_DIMENSIONS, findings, quality
 from ledger.queries import Json, latency, peaks, per_minute, volume
 from ledger.questions import Questions
 from ledger.recorder import Recorder
@@ -29,6 +30,8 @@ from schemas.errors import BusError, RejectError
 __all__ = ["Desk", "make_app"]
 
 _LATENCY_DIMENSIONS = ("stage", "cause", "provider", "dataset", "subscriber", "day")
+#: Days of figures at once: a row for each dataset and day.
+_DAYS_OF_QUALITY = 100
 #: Seconds after which a look of recorder or auditor is too old to say that nothing moves.
 _FRESH = 10.0
 
@@ -86,6 +89,15 @@ class Desk:
         span, by, wanted = asking.period(words), asking.dimensions(words, _LATENCY_DIMENSIONS), asking.chosen(words)
         return await self.questions.ask(lambda store: latency(store, span, by, wanted))
 
+    async def quality(self, request: Request) -> Json:
+        span, wanted = asking.period(request.query_params, most=_DAYS_OF_QUALITY), asking.chosen(request.query_params)
+        return await self.questions.ask(lambda store: quality(store, span, wanted))
+
+    async def findings(self, request: Request) -> Json:
+        words = request.query_params
+        span, by, wanted = asking.period(words), asking.dimensions(words, FINDING_DIMENSIONS, "reason"), asking.chosen(words)
+        return await self.questions.ask(lambda store: findings(store, span, by, wanted))
+
     async def minutes(self, request: Request) -> Json:
         minutes = asking.minutes(request.query_params)
         return {"rows": await self.questions.ask(lambda store: per_minute(store, minutes, time.time()))}
@@ -107,7 +119,7 @@ class Desk:
 def make_app(desk: Desk) -> Starlette:
     """All routes."""
     answers = {"/volume": desk.volume, "/peaks": desk.peaks, "/books": desk.books, "/latency": desk.latency,
-               "/minutes": desk.minutes, "/recorder": desk.status}
+               "/quality": desk.quality, "/findings": desk.findings, "/minutes": desk.minutes, "/recorder": desk.status}
     pages = {"/healthz": desk.alive, "/readyz": desk.ready, "/metrics": desk.metrics}
     return Starlette(routes=[Route(path, _as_json(answer), methods=["GET"]) for path, answer in answers.items()]
                      + [Route(path, page, methods=["GET"]) for path, page in pages.items()])  # fmt: skip

@@ -20,8 +20,8 @@ from schemas.text import Text
 from streams.chunk import Chunk
 from streams.memory import Memory
 from streams.outlets import Outlets, outlets
-from streams.versions import reading_older
 from streams.timing import timing
+from streams.versions import reading_older
 
 __all__ = ["Source", "WorkingPlan", "check_version", "working_plan"]
 

@@ -3,16 +3,18 @@
 import datetime as dt
 import time
 from collections.abc import Callable, Iterator
-from typing import Literal
+from typing import Any, Literal
 
 from ledger.client import LedgerClient
 from schemas.errors import RetryError
 from trial.oracle import Verdict
 from trial.oracle.books import Books, Told
+from trial.oracle.quality import DIMENSIONS, Figures, Found
 from trial.oracle.records import Problems
 
 __all__ = ["Accounts"]
 
+_FOUND = ("day", "cause", "provider", "dataset", "dimension", "field", "reason", "severity")
 _BY = ("stage", "cause", "provider", "dataset", "subscriber")
 #: The day tables, from which peaks come, follow the tallies by some seconds.
 _PATIENCE = 30.0
@@ -44,6 +46,8 @@ class Accounts:
         try:
             counted.compare(self._sums("day"), problems, "day")
             counted.compare(self._sums("minute"), problems, "minute")
+            counted.compare_findings(self._found(), problems, "day")
+            self._check_figures(counted.figures(), problems)
             for width, told in self._peaks().items():
                 expected = counted.peak(60 if width == "minute" else 1)
                 if told != expected:
@@ -70,6 +74,20 @@ class Accounts:
             yield Told(row.day or row.minute[:len("2026-01-02T10:05")], row.stage, row.cause, row.provider, row.dataset, row.subscriber,
                        row.records, row.bytes, row.fixed)
 
+    def _found(self) -> Iterator[Found]:
+        for row in self._client.findings(self._first, self._last(), by=_FOUND).rows:
+            yield Found(row.day, row.cause, row.provider, row.dataset, row.dimension, row.field, row.reason, row.severity, row.records)
+
+    def _check_figures(self, counted: Figures, problems: Problems) -> None:
+        """The four figures of each dataset and day, and that each comes from the counts beside it."""
+        told = {(row.day, row.provider, row.dataset): {name: getattr(row, name) for name in DIMENSIONS}
+                for row in self._client.quality(self._first, self._last()).rows}
+        for key in sorted(told.keys() | counted.keys()):
+            for name in DIMENSIONS:
+                figure, expected = told.get(key, {}).get(name), counted.get(key, {}).get(name)
+                if figure is None or expected is None or (figure.flawed, figure.of, figure.share) != (*expected, expected.share):
+                    problems.add("ledger", f"{name} of {' '.join(key)}: {_shown(figure)} where {_shown(expected)} were counted")
+
     def _peaks(self) -> dict[str, int]:
         rows = self._client.peaks(self._first, self._last()).rows
         return {"second": rows[0].second.records, "minute": rows[0].minute.records} if rows else {"second": 0, "minute": 0}
@@ -77,3 +95,7 @@ class Accounts:
     @staticmethod
     def _last() -> dt.date:
         return dt.datetime.now(_SHANGHAI).date()
+
+
+def _shown(figure: Any) -> str:
+    return "nothing" if figure is None else f"{figure.flawed} of {figure.of}"

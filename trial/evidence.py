@@ -10,7 +10,7 @@ from schemas.codec import bus_schema
 from schemas.control import Plan
 from schemas.names import TALLIES
 from trial.oracle import Record, Verdict
-from trial.oracle.books import told_by
+from trial.oracle.books import found_by, told_by
 from trial.oracle.tables import SourceState
 from trial.publisher import send_digest
 from wire.reading import Record as OnLane
@@ -66,8 +66,11 @@ def tallies_of(settings: KafkaSettings) -> Iterator[Record]:
 
 
 def check_tallies(records: Iterable[Record], verdict: Verdict) -> None:
-    """The tallies of the bus, as they stand on their lane, are the oracle's own count: to the second, division and byte."""
-    verdict.books.compare(told_by(json.loads(bus_schema("tallies")), records), verdict.problems, "second")
+    """The tallies of the bus, as they stand on their lane, are the oracle's own count: to the second, division and byte, and
+    to every reason that was found."""
+    schema, told = json.loads(bus_schema("tallies")), list(records)
+    verdict.books.compare(told_by(schema, told), verdict.problems, "second")
+    verdict.books.compare_findings(found_by(schema, told), verdict.problems, "second")
 
 
 def check_sources(tables: Tables, plan: Plan, verdict: Verdict) -> None:

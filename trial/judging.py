@@ -18,6 +18,7 @@ from trial.evidence import check_sinks, check_sources, check_tallies, plan_as_js
 from trial.expectations import check_registers, check_said, check_total
 from trial.kafka.jars import VERSION as KAFKA
 from trial.oracle import HOPS, Verdict
+from trial.oracle.quality import shares
 from trial.publisher import RudePublisher
 from trial.report import Report, quantiles
 from trial.running import RunningCity
@@ -101,7 +102,7 @@ def report_of(verdict: Verdict, balanced: bool, latencies: list[int]) -> Report:
         delivered=books.by_subscriber("delivered"), returned_up=books.total("returned_up"),
         lost=verdict.lost, duplicated=verdict.duplicated, out_of_order=verdict.out_of_order,
         wrong_content=verdict.wrong_content, books_balanced=balanced, ledger_equals_count=verdict.ledger_equals_count,
-        peak={"second": books.peak(1), "minute": books.peak(60)},
+        peak={"second": books.peak(1), "minute": books.peak(60)}, quality=shares(books.figures()),
         latency_ms=quantiles(latencies), versions=_versions())
 
 

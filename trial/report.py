@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Group, RenderableType
 from rich.table import Table
 
+from console.quality import percent
 from schemas.text import Text
 from trial.probe import quantile
 
@@ -57,6 +58,8 @@ class Report:
     ledger_equals_count: bool = False
     peak: Mapping[str, int] = field(default_factory=lambda: {"second": 0, "minute": 0})
     latency_ms: Mapping[str, int] = field(default_factory=lambda: {"p50": 0, "p99": 0})
+    #: dataset -> dimension -> share of records without a finding; none where nothing was judged
+    quality: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     #: before the burst began
     latency_usual_ms: Mapping[str, int] = field(default_factory=lambda: {"p50": 0, "p99": 0})
     #: changes a second that the departments made in the live phases, as it came about
@@ -105,6 +108,9 @@ class Report:
                              (Text("账本等于独立计数", "ledger equals the independent count"), self.ledger_equals_count)):
             table.add_row(str(title), "✓" if right else "✗", style="" if right else "bold red")
         table.add_row(str(Text("峰值（秒／分）", "peak (second / minute)")), f"{self.peak['second']:,} / {self.peak['minute']:,}")
+        for dataset, shares in self.quality.items():
+            table.add_row(str(Text(f"质量 {dataset}（完整／有效／一致／及时）", f"quality of {dataset} (complete / valid / consistent / in time)")),
+                          " / ".join(percent(share) for share in shares.values()))
         if self.rates:
             table.add_row(str(Text("部门更改（每秒）平时／高峰", "departments' changes a second, usual / burst")),
                           f"{self.rates.get('live', 0):,} / {self.rates.get('burst', 0):,}")

@@ -16,6 +16,8 @@ from schemas.control import Dataset
 from schemas.envelope import Event, Meta, kafka_key, marker_key
 from schemas.errors import RejectError
 from schemas.keys import Key
+from schemas.quality import FUTURE_MS, PROMISED_MS, counted
+from schemas.rules import REASONS
 from tests.schemas.random_avro import Free, Schemas, damaged
 from tests.trial.city_world import (
     CLINIC,
@@ -35,9 +37,11 @@ from tests.trial.city_world import (
     village_row,
 )
 from tests.trial.test_oracle import judged
-from trial.oracle import keys
+from trial.oracle import keys, quality
 from trial.oracle.avro import Codec, Unreadable
 from trial.oracle.plan import Dataset as OracleDataset
+from trial.oracle.quality import flaws
+from trial.oracle.rules import Finding as OracleFinding
 
 WORKING = compiled()
 #: A few people, so that one record meets many events.
@@ -172,6 +176,43 @@ def test_a_record_under_the_key_of_markers_is_no_marker_and_has_the_wrong_key() 
     value = codec_of(RESIDENT).encode(Event(Meta("x", "c", NOW, "s", CLINIC, 0, 1), row))
     world = agree([Sent("raw.health", marker_key(RESIDENT), value, 0)])
     assert {tally.key.stage for tally in world.tallies} == {"arrived", "quarantined"}
+
+
+def test_what_was_found_is_counted_alike_and_each_kind_of_it_comes_up() -> None:
+    """Fixes, doubts, rejects, what the bus refuses, and what is noted of time; the property above holds them equal in any mix."""
+    def sent(seq: int, at: int = NOW, cause: str = "live", **changes: Any) -> Sent:
+        row, meta = {**PEOPLE[0], **changes}, Meta("x", "c", at, "s", CLINIC, 0, seq, cause)  # type: ignore[arg-type]
+        return Sent("raw.health", kafka_key(RESIDENT, row["resident_id"]), codec_of(RESIDENT).encode(Event(meta, row)), 0)
+
+    retired = "99" + PEOPLE[0]["resident_id"][2:]
+    world = agree([sent(1, phone="+86 13812345678"), sent(2, name="", sex="7"), sent(3, at=0), sent(4, at=0, cause="snapshot"),
+                   sent(5, at=NOW + 10**9), sent(6, at=0, name=""), sent(6, name=""), sent(7, resident_id=f" {retired}"),
+                   Sent("raw.health", b"k", b"noise", 0)])
+    counted = {(one.key.dimension, one.key.field, one.key.reason, one.key.severity) for one in world.findings}
+    assert counted >= {("validity", "phone", "phone", "fix"), ("completeness", "name", "required", "reject"), ("completeness", "", "", ""),
+                       ("timeliness", "", "late", "noted"), ("timeliness", "", "", ""), ("validity", "", "at_in_future", "noted"),
+                       ("validity", "", "undecodable", "reject")}
+    late = sum(one.records for one in world.findings if one.key.reason == "late")
+    assert late == 2
+
+
+MARKS = st.lists(st.builds(OracleFinding, st.sampled_from(["", "sex", "items[0].amount", "items[1].amount", "rows[2][x].a", "字" * 300]),
+                           st.sampled_from(sorted(REASONS)), st.sampled_from(["fix", "suspect", "reject"]), st.just(""), st.just("")), max_size=6)
+
+
+@given(MARKS, st.sampled_from(["", "late", "at_in_future"]))
+def test_bus_and_oracle_count_a_record_under_the_same_rows(findings: list[OracleFinding], noted: str) -> None:
+    """Of every reason there is: a new one under another dimension than validity has to be told to the oracle, too."""
+    marks = tuple(one[:3] for one in findings)
+    rows = counted((*marks, ("", noted, "noted")) if noted else marks)
+    assert len(rows) == len(set(rows))
+    assert set(rows) == flaws(findings, noted)
+
+
+def test_bus_and_oracle_allow_the_same_time() -> None:
+    assert quality.ALLOWED == PROMISED_MS
+    assert quality.AHEAD == FUTURE_MS
+    assert {code: reason.dimension for code, reason in REASONS.items() if reason.dimension != "validity"} == quality.DIMENSION_OF
 
 
 # ---- bytes of fields of every kind

@@ -97,8 +97,8 @@ def test_killed_again_and_again_it_records_each_tally_and_each_finding_once(on_k
         found_rows = [one for message in sent for one in findings_in(message)]
         [row] = store.rows("SELECT count() AS findings, uniqExact(lp, lo, li) AS different FROM finding")
         assert row == {"findings": len(found_rows), "different": len(found_rows)}
-        for table, when in (("finding", "toDate(at, 'Asia/Shanghai')"), ("day_quality FINAL", "day")):
-            rows = store.rows(f"SELECT {when} AS day, dataset, field, reason, severity, sum(f.records) AS records FROM {table} AS f "
+        for table, when in (("finding AS f", "toDate(at, 'Asia/Shanghai')"), ("day_quality AS f FINAL", "day")):
+            rows = store.rows(f"SELECT {when} AS day, dataset, field, reason, severity, sum(f.records) AS records FROM {table} "
                               "GROUP BY day, dataset, field, reason, severity")
             assert {tuple(row.values())[:5]: row["records"] for row in rows} == by_reason(found_rows), table
 
@@ -211,7 +211,8 @@ def _answers(client: LedgerClient) -> bool:
 def test_a_ledger_that_is_away_is_a_retry_error_that_says_what_to_check() -> None:
     with LedgerClient(free_address()) as client:
         assert not client.is_ready()
-        for ask in (client.volume, client.peaks, client.books, client.latency, client.minutes, client.recorder):
+        for ask in (client.volume, client.peaks, client.books, client.latency, client.quality, client.findings, client.minutes,
+                    client.recorder):
             with pytest.raises(RetryError) as caught:
                 ask()
             assert "SHUTONG_LEDGER_ADDRESS" in caught.value.advice.en
@@ -236,11 +237,22 @@ def test_it_answers_every_question_of_its_client_and_refuses_what_means_nothing(
         assert client.peaks(*SPAN, scope="subscriber", name="tax").rows[0].name == "tax"
         assert client.latency(*SPAN, by=("stage", "day"), stage="delivered").rows[0].p50 > 0
         assert len(client.minutes(5)) == 5
+        figures = client.quality(FIRST, dataset="health.resident").rows
+        assert [(row.day, row.provider, row.dataset) for row in figures] == [(FIRST.isoformat(), "health", "health.resident")]
+        assert 0 < figures[0].validity.flawed <= figures[0].validity.of == figures[0].records
+        assert len(figures[0].validity.history) == 8
+        reasons = client.findings(FIRST, by=("field", "reason"), dataset="health.resident").rows
+        counted = by_reason(one for message in sent for one in findings_in(message))
+        assert {(row.field, row.reason): row.records for row in reasons} == {
+            (field, reason): records for (day, dataset, field, reason, _), records in counted.items()
+            if (day, dataset) == (FIRST, "health.resident") and reason}
         assert client.volume(today() + timedelta(days=1)).rows == ()
         assert client.volume().first == client.volume().last >= FIRST.isoformat()
         for ask in (lambda: client.volume(by=("colour",)), lambda: client.volume("2026-11-02", "2026-11-01"), lambda: client.minutes(0),
                     lambda: client.volume("2026-10-01", "2026-11-01", by=("minute",)), lambda: client.volume("yesterday"),
-                    lambda: client.peaks(scope="street"), lambda: client.volume(stage="sold' OR 1")):
+                    lambda: client.peaks(scope="street"), lambda: client.volume(stage="sold' OR 1"),
+                    lambda: client.findings(by=("value",)), lambda: client.findings(cause="whim' OR 1"),
+                    lambda: client.quality("2026-01-01", "2026-10-01")):
             with pytest.raises(RejectError) as caught:
                 ask()
             assert caught.value.advice.zh

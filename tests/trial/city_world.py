@@ -17,7 +17,7 @@ from governance.compile import compile_change
 from schemas.codec import EventCodec, bus_schema, encode_tallies
 from schemas.control import Plan
 from schemas.envelope import Event, Meta, Op, kafka_key, marker_key
-from schemas.tally import Tally, TallyBook
+from schemas.tally import FindingTally, Tally, TallyBook
 from streams.chunk import Chunk, Handled, Part
 from streams.clean import clean
 from streams.memory import Memory
@@ -27,7 +27,8 @@ from trial.city.luan import DIRECTORY
 from trial.city.places import villages
 from trial.city.residents import Population, Resident
 from trial.oracle import Record
-from trial.oracle.books import Told, told_by
+from trial.oracle.books import Told, found_by, told_by
+from trial.oracle.quality import Found
 from trial.oracle.records import partition_of
 
 SECRET = b"of the city in memory"
@@ -63,6 +64,7 @@ class World:
 
     lanes: dict[str, list[Record]] = field(default_factory=dict)
     tallies: list[Tally] = field(default_factory=list)
+    findings: list[FindingTally] = field(default_factory=list)
     #: stream -> rows of its table, by Kafka key
     tables: dict[str, dict[bytes, Row]] = field(default_factory=dict)
     #: the table of the police's residents, by column _key
@@ -89,9 +91,13 @@ class World:
         """What these tallies tell, as the bus writes them."""
         return told_by(json.loads(bus_schema("tallies")), self.tally_lane())
 
+    def found(self) -> Iterator[Found]:
+        """The same of what they found."""
+        return found_by(json.loads(bus_schema("tallies")), self.tally_lane())
+
     def tally_lane(self) -> list[Record]:
-        """The tallies on their lane."""
-        return [Record("bus.tallies", 0, 0, NOW, None, encode_tallies("w", 0, self.tallies))]
+        """The tallies on their lane, with what was found."""
+        return [Record("bus.tallies", 0, 0, NOW, None, encode_tallies("w", 0, self.tallies, self.findings))]
 
     def ledger(self, moment: str) -> list[Told]:
         """The sums a ledger of these tallies tells of one day, or of each minute."""
@@ -273,3 +279,4 @@ def _write(world: World, plan: Plan, handled: Handled) -> None:
     book = TallyBook()
     book.merge(handled.tallies)
     world.tallies += list(book)
+    world.findings += book.findings()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ledger.answers import VolumeRow
+from ledger.answers import FindingRow, QualityRow, VolumeRow
 from trial import judging as module
 from trial.accounts import Accounts
 from trial.judging import Judging
@@ -31,6 +31,14 @@ def test_a_city_that_began_before_midnight_is_asked_for_its_first_day_too(monkey
             return SimpleNamespace(rows=[])
 
         def peaks(self, first: dt.date, last: dt.date) -> Any:
+            return SimpleNamespace(rows=[])
+
+        def quality(self, first: dt.date, last: dt.date) -> Any:
+            asked.append(first)
+            return SimpleNamespace(rows=[])
+
+        def findings(self, first: dt.date, last: dt.date, **_: Any) -> Any:
+            asked.append(first)
             return SimpleNamespace(rows=[])
 
         def books(self, first: dt.date, last: dt.date) -> Any:
@@ -61,6 +69,12 @@ class Ledger:
         self.days = [{**row, **stage, "day": day} for stage in stages]
         self.minutes = [{**row, **stage, "minute": minute, "bytes": 0} for stage in stages]
         self.peak = {"second": 1, "minute": 1}
+        whole = {"share": 1.0, "flawed": 0, "of": 1}
+        self.figures: dict[str, Any] = {"provider": "health", "dataset": "health.resident", "day": day, "records": 1,
+                        **{name: dict(whole) for name in ("completeness", "consistency", "timeliness")},
+                        "validity": {"share": 0.0, "flawed": 1, "of": 1}}
+        found = {"day": day, "cause": "live", "provider": "health", "dataset": "health.resident", "dimension": "validity", "records": 1}
+        self.reasons = [{**found, "field": "name", "reason": "blanks", "severity": "fix"}]
         book = {"hour": minute, "difference": 0, "provider": "health", "dataset": "health.resident", "subscription": "tax.health.resident"}
         self.found: dict[str, Any] = {"raw": [dict(book)], "datasets": [dict(book)], "subscriptions": [dict(book)]}
         self.balanced = self.settled = True
@@ -73,6 +87,13 @@ class Ledger:
         windows = {width: SimpleNamespace(records=count) for width, count in self.peak.items()}
         return SimpleNamespace(rows=[SimpleNamespace(**windows)])
 
+    def quality(self, first: object, last: object) -> Any:
+        return SimpleNamespace(rows=[QualityRow.model_validate(self.figures)])
+
+    def findings(self, first: object, last: object, by: tuple[str, ...]) -> Any:
+        assert set(by) < set(FindingRow.model_fields)
+        return SimpleNamespace(rows=[FindingRow.model_validate(row) for row in self.reasons])
+
     def books(self, first: object, last: object) -> Any:
         return SimpleNamespace(**{name: [SimpleNamespace(**row) for row in rows] for name, rows in self.found.items()},
                                balanced=self.balanced, settled=self.settled, integrity=SimpleNamespace(doubled=0))
@@ -81,7 +102,8 @@ class Ledger:
 def checked(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> tuple[bool, dict[str, int], str]:
     monkeypatch.setattr("trial.accounts._PATIENCE", -1.0)
     verdict = Verdict()
-    fate = Fate("cleaned", "health.resident", "live", "c", NOW * 1000, 10, "health", "health.clinic")
+    fate = Fate("cleaned", "health.resident", "live", "c", NOW * 1000, 10, "health", "health.clinic",
+                flaws=frozenset([("validity", "name", "blanks", "fix"), ("validity", "", "", "")]))
     verdict.books.fate(fate)
     contract = Subscription("tax.health.resident", "tax", "health.resident", (), (), {}, "", 1)
     verdict.books.delivered(contract, fate, 12)
@@ -102,6 +124,35 @@ def test_a_sum_that_differs_is_named_though_the_books_balance(monkeypatch: pytes
     balanced, problems, _ = checked(ledger, monkeypatch)
     assert balanced
     assert set(problems) == {"ledger"}
+
+
+@pytest.mark.parametrize("changes", [{"records": 2}, {"records": 0}, {"reason": "too_long"}, {"field": ""}, {"severity": "reject"},
+                                     {"dataset": "civil.village"}, {"day": "2026-01-03"}, {"dimension": "completeness"}])
+def test_a_finding_that_was_not_counted_so_is_named(monkeypatch: pytest.MonkeyPatch, changes: Any) -> None:
+    ledger = Ledger()
+    ledger.reasons[0].update(changes)
+    balanced, problems, said = checked(ledger, monkeypatch)
+    assert balanced
+    assert problems == {"ledger": 2 if "records" not in changes else 1}
+    assert "blanks" in said
+
+
+@pytest.mark.parametrize(("name", "figure"), [("validity", {"share": 1.0, "flawed": 0, "of": 1}), ("timeliness", {"share": None}),
+                                              ("completeness", {"share": 0.99, "flawed": 0, "of": 1}),
+                                              ("consistency", {"share": 1.0, "flawed": 0, "of": 2})])
+def test_a_figure_that_differs_or_does_not_come_from_its_counts_is_named(monkeypatch: pytest.MonkeyPatch, name: str, figure: Any) -> None:
+    ledger = Ledger()
+    ledger.figures[name] = figure
+    balanced, problems, said = checked(ledger, monkeypatch)
+    assert balanced
+    assert problems == {"ledger": 1}
+    assert said.startswith(f"ledger: {name} of 2026-01-02 health health.resident")
+
+
+def test_a_dataset_without_figures_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = Ledger()
+    ledger.figures["dataset"] = "civil.village"
+    assert checked(ledger, monkeypatch)[1] == {"ledger": 8}
 
 
 @pytest.mark.parametrize("width", ["second", "minute"])

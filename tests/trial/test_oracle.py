@@ -20,6 +20,7 @@ from tests.trial.city_world import (
     POPULATION,
     RESIDENT,
     SECRET,
+    VILLAGE,
     World,
     Writing,
     city_world,
@@ -60,6 +61,7 @@ def verdict_on(plan: Plan, world: World, earlier: Sequence[Plan] = ()) -> Verdic
     verdict = judge(plan_as_json(plan), SECRET, world.read, letter_schema=LETTERS, tables=[POLICE],
                     earlier=[plan_as_json(each) for each in earlier])
     verdict.books.compare(world.told(), verdict.problems, "second")
+    verdict.books.compare_findings(world.found(), verdict.problems, "second")
     return verdict
 
 
@@ -512,6 +514,41 @@ def test_repairs_that_were_not_counted_are_named(world: World) -> None:
     assert "fixed" in verdict.examples[0]
 
 
+REASONS = ["not_listed", "phone", "id_check", "undecodable", "unknown_schema", "foreign_stream", "position_jump", "key_not_canonical", ""]
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_a_count_of_what_was_found_that_differs_by_one_is_named(world: World, reason: str) -> None:
+    at = next(index for index, one in enumerate(world.findings) if one.key.reason == reason)
+    world.findings[at] = world.findings[at]._replace(records=world.findings[at].records + 1)
+    verdict = judged(world)
+    assert dict(verdict.problems.counts) == {"ledger": 1}
+    assert reason in verdict.examples[0]
+
+
+@pytest.mark.parametrize("changes", [{"at": 1}, {"cause": "replay"}, {"dept": "police"}, {"dataset": "civil.x"}, {"dimension": "consistency"},
+                                     {"field": "name"}, {"reason": "too_long"}, {"severity": "fix"}])
+def test_a_finding_of_anything_else_is_not_the_count(world: World, changes: dict[str, Any]) -> None:
+    at = next(index for index, one in enumerate(world.findings) if one.key.reason == "not_listed")
+    world.findings[at] = world.findings[at]._replace(key=world.findings[at].key._replace(**changes))
+    assert found(world) == {"ledger": 2}
+
+
+def test_the_figures_are_the_share_of_records_without_a_finding(right: World) -> None:
+    verdict = judged(right)
+    day, books = "2026-01-02", verdict.books
+    figures = books.figures()
+    assert figures.keys() == {(day, "civil", VILLAGE), (day, "health", RESIDENT), (day, "health", VILLAGE), (day, "health", "")}
+    residents = figures[day, "health", RESIDENT]
+    assert residents["completeness"].flawed == verdict.reasons["division", "required"] == 1
+    assert residents["validity"].flawed > verdict.reasons["resident_id", "id_check"] > 0
+    assert residents["validity"].of > residents["timeliness"].of > 0, "the snapshot is not judged by its time"
+    assert figures[day, "health", ""]["validity"] == (6, 6), "what cannot be read is no valid record of anything"
+    assert figures[day, "health", ""]["completeness"] == (0, 0)
+    judged_ = books.total("arrived") - books.total("duplicate")
+    assert sum(figure["validity"].of for figure in figures.values()) == judged_
+
+
 def test_a_tally_of_another_day_is_named_twice(world: World) -> None:
     verdict = judged(world)
     rows = [row._replace(at="2026-01-01") if index == 0 else row for index, row in enumerate(world.ledger("%Y-%m-%d"))]
@@ -574,12 +611,14 @@ def apart(world: World) -> Verdict:
         one = judge(plan_as_json(PLAN), SECRET, world.read, letter_schema=LETTERS, tables=tables, hops=[hop])
         verdict.merge(pickle.loads(pickle.dumps(one)))
     verdict.books.compare(world.told(), verdict.problems, "second")
+    verdict.books.compare_findings(world.found(), verdict.problems, "second")
     return verdict
 
 
 def test_hops_judged_apart_come_to_the_same(right: World) -> None:
     whole, parts = judged(right), apart(right)
     assert not parts.problems.counts
+    assert parts.books.figures() == whole.books.figures()
     assert parts.streams == whole.streams
     assert parts.reasons == whole.reasons
     for stage in ("arrived", "cleaned", "quarantined", "duplicate", "delivered", "held_back", "returned_up"):

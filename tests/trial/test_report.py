@@ -46,6 +46,13 @@ def test_the_file_is_written_whole(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
 
 
+def test_a_share_is_shown_as_whole_only_where_nothing_is_missing(language: str) -> None:
+    quality = {"health.resident": {"completeness": 1.0, "validity": 0.99999, "consistency": 0.5, "timeliness": None}}
+    text = printed(dataclasses.replace(RIGHT, quality=quality).shown([]))
+    assert "health.resident" in text
+    assert "100% / 99.99% / 50.00% / –" in text
+
+
 def test_the_table_tells_every_figure_and_what_is_wrong(language: str) -> None:
     text = printed(dataclasses.replace(RIGHT, lost=1_234).shown(["lost: raw.health/0/7 is not on clean.health"]))
     assert ("丢失" if language == "zh" else "lost") in text

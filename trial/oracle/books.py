@@ -11,9 +11,10 @@ import fastavro
 from trial.oracle.avro import plain
 from trial.oracle.clean import Fate
 from trial.oracle.plan import Subscription
+from trial.oracle.quality import Figures, Found, Quality
 from trial.oracle.records import Problems, Record
 
-__all__ = ["Books", "Told", "Width", "told_by"]
+__all__ = ["Books", "Told", "Width", "found_by", "told_by"]
 
 Width = Literal["second", "minute", "day"]
 
@@ -44,12 +45,14 @@ class Books:
 
     def __init__(self) -> None:
         self._counts: dict[_Key, list[int]] = {}
+        self._quality = Quality()
 
     def fate(self, fate: Fate) -> None:
         """One raw value: arrived, and its one fate."""
         for stage, fixed in (("arrived", False), (fate.kind, fate.fixed)):
             self._add((fate.timestamp // 1000, stage, fate.cause, fate.provider, fate.dataset, "", fate.division),
                       fate.size, fixed)
+        self._quality.add(fate.timestamp // 1000, fate.cause, fate.provider, fate.dataset, fate.kind, fate.flaws)
 
     def delivered(self, contract: Subscription, fate: Fate, size: int) -> None:
         """One cleaned record that a subscription is given, in so many bytes."""
@@ -67,6 +70,7 @@ class Books:
         """Add what another counted of other stages."""
         for key, counts in other._counts.items():
             self._counts[key] = [sum(pair) for pair in zip(counts, self._counts.get(key, (0, 0, 0)), strict=True)]
+        self._quality.merge(other._quality)
 
     def total(self, stage: str) -> int:
         """Records of one stage of clean, or of all subscribers."""
@@ -108,6 +112,23 @@ class Books:
             if wrong:
                 problems.add("ledger", f"{' '.join(filter(None, key))} differs: {', '.join(wrong)}")
 
+    def compare_findings(self, told: Iterable[Found], problems: Problems, width: Width) -> None:
+        """Note every count of findings of which the bus says something else: by second all of them, by day the reasons (there
+        the records under each dimension are asked for as figures)."""
+        left: Counter[tuple[str, ...]] = Counter()
+        for (second, *names, reason, severity), records in self._quality.found.items():
+            if reason or width == "second":
+                left[(_moment(second, width), *names, reason, severity)] -= records
+        for row in told:
+            left[row[:-1]] += row.records
+        for key, difference in left.items():
+            if difference:
+                problems.add("ledger", f"found {' '.join(filter(None, key))} differs: by {difference}")
+
+    def figures(self) -> Figures:
+        """Each dataset's share of records without a finding, by day and dimension, and the counts it comes from."""
+        return self._quality.figures(lambda second: _moment(second, "day"))
+
     def _route(self, stage: str, contract: Subscription, fate: Fate, size: int, division: str) -> None:
         self._add((fate.timestamp // 1000, stage, fate.cause, fate.provider, contract.dataset, contract.subscriber, division),
                   size, False)
@@ -130,6 +151,16 @@ def told_by(schema: Any, records: Iterable[Record]) -> Iterator[Told]:
         for row in told["rows"]:
             yield Told(_moment(row["at"], "second"), row["stage"], row["cause"], row["dept"], row["dataset"], row["subscriber"],
                        row["records"], row["bytes"], row["fixed"], row["division"])
+
+
+def found_by(schema: Any, records: Iterable[Record]) -> Iterator[Found]:
+    """What the bus's own tallies tell of findings, each of one second."""
+    shape = fastavro.parse_schema(plain(schema))
+    for record in records:
+        told: Any = fastavro.schemaless_reader(BytesIO(record.value or b""), shape, None)
+        for row in told["findings"]:
+            yield Found(_moment(row["at"], "second"), row["cause"], row["dept"], row["dataset"], row["dimension"], row["field"],
+                        row["reason"], row["severity"], row["records"])
 
 
 def _subtract(left: dict[tuple[str, ...], list[int]], key: tuple[str, ...], counts: Iterable[int], sign: int) -> None:

@@ -10,6 +10,7 @@ from trial.oracle.eras import Eras
 from trial.oracle.keys import key_of, parses
 from trial.oracle.letters import TOO_LARGE, Letter, about, brief
 from trial.oracle.plan import ROOM, Dataset
+from trial.oracle.quality import Flaw, flaws, timing
 from trial.oracle.records import Record, digest, fingerprint, is_marker
 from trial.oracle.rules import Finding, RowRules
 from trial.oracle.tables import SourceState
@@ -23,7 +24,7 @@ class Fate(NamedTuple):
     """What must become of one raw value, or of a marker, which is not `counted` whatever becomes of it.
 
     `mark` is the fingerprint of the event on clean, `told` the digest of its findings there. `stream` is empty where the
-    lane's provider has no such stream.
+    lane's provider has no such stream. `flaws` is what was found in it, and what is noted of its time.
     """
 
     kind: str
@@ -42,6 +43,7 @@ class Fate(NamedTuple):
     counted: bool = True
     #: where it goes on, if it does
     lane: str = ""
+    flaws: frozenset[Flaw] = frozenset()
 
 
 def judged(eras: Eras, codec: Codec, lane: str, records: Iterable[Record],
@@ -143,7 +145,7 @@ class _Clerk:
         shown = row if row is not None else before
         return self._fate(record, "cleaned", dataset, {**event, "before": before}, shown)._replace(
             fixed=any(finding.severity == "fix" for finding in findings), told=digest(told) if told else b"",
-            mark=fingerprint(record.timestamp, record.key, value))
+            mark=fingerprint(record.timestamp, record.key, value), flaws=self._flaws(record, dataset, event, findings))
 
     def _stamped(self, record: Record, dataset: Dataset, event: Mapping[str, Any], row: Any, before: Any) -> bytes:
         """The event as it goes on, under its position on raw."""
@@ -160,13 +162,20 @@ class _Clerk:
     def _unreadable(self, record: Record, why: str) -> Fate:
         """Bytes that tell nothing of where they belong."""
         return Fate("quarantined", "", "live", "", record.timestamp, _size(record), self._provider,
-                    letter=Letter.of(record, about(why)))
+                    letter=Letter.of(record, about(why)), flaws=flaws(about(why), ""))
 
     def _rejected(self, record: Record, why: str | tuple[Finding, ...], dataset: Dataset, event: Mapping[str, Any],
                   row: Mapping[str, Any] | None) -> Fate:
         findings = about(why) if isinstance(why, str) else why
         letter = Letter.of(record, findings, dataset, event["meta"])
-        return self._fate(record, "quarantined", dataset, event, row)._replace(letter=letter)
+        return self._fate(record, "quarantined", dataset, event, row)._replace(
+            letter=letter, flaws=self._flaws(record, dataset, event, findings))
+
+    @staticmethod
+    def _flaws(record: Record, dataset: Dataset, event: Mapping[str, Any], findings: tuple[Finding, ...]) -> frozenset[Flaw]:
+        """What is counted of an event; its time only where it is live."""
+        meta = event["meta"]
+        return flaws(findings, timing(dataset.cycle, meta["at"], record.timestamp) if meta["cause"] == "live" else "")
 
     def _fate(self, record: Record, kind: str, dataset: Dataset, event: Mapping[str, Any], row: Mapping[str, Any] | None) -> Fate:
         """A fate, counted where the row says; without a row, where the one before does."""

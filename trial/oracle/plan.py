@@ -20,6 +20,7 @@ class Dataset(NamedTuple):
     rules: Mapping[str, tuple[str, ...]]
     rules_version: str = "1"
     division_field: str = ""
+    cycle: str = "real-time"
     log: bool = False
     #: alias -> the field's name now
     aliases: Mapping[str, str] = {}
@@ -80,7 +81,8 @@ class Plan:
 def _dataset(item: Mapping[str, Any]) -> Dataset:
     rules = {field: tuple(names) for field, names in item["rules"].items()}
     return Dataset(item["id"], item["provider"], tuple(item["key"]), item["event_schema"], rules,
-                   item["rules_version"], item["division_field"], item["kind"] == "log", _aliases(item["row_schema"]))
+                   item["rules_version"], item["division_field"], item["cycle"], item["kind"] == "log",
+                   _aliases(item["row_schema"]))
 
 
 def _aliases(row_schema: str) -> dict[str, str]:

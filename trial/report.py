@@ -109,7 +109,8 @@ class Report:
             table.add_row(str(title), "✓" if right else "✗", style="" if right else "bold red")
         table.add_row(str(Text("峰值（秒／分）", "peak (second / minute)")), f"{self.peak['second']:,} / {self.peak['minute']:,}")
         for dataset, shares in self.quality.items():
-            table.add_row(str(Text(f"质量 {dataset}（完整／有效／一致／及时）", f"quality of {dataset} (complete / valid / consistent / in time)")),
+            table.add_row(str(Text(f"质量 {dataset}（完整／有效／一致／及时）",
+                                   f"quality of {dataset} (complete / valid / consistent / in time)")),
                           " / ".join(percent(share) for share in shares.values()))
         if self.rates:
             table.add_row(str(Text("部门更改（每秒）平时／高峰", "departments' changes a second, usual / burst")),

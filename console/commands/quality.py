@@ -26,9 +26,9 @@ _WORST = 10
 _PLACE = {"dataset": Text("数据资源", "dataset"), "day": Text("日", "day"), "records": Text("记录数", "records")}
 _FIGURES = _PLACE | DIMENSION_WORDS | {"trend": Text("最弱一项近八日", "weakest, eight days")}
 _EXACT = _PLACE | {f"{name}{part}": Text(name, name) for name in DIMENSIONS for part in ("", "_flawed", "_of", "_before", "_week")}
-_FOUND = {"dataset": _PLACE["dataset"], "field": Text("字段", "field"), "reason": Text("原因", "reason"), "problem": Text("说明", "in words"),
-          "dimension": Text("维度", "dimension"), "severity": Text("处理", "what became of it"), "records": _PLACE["records"],
-          "share": Text("占比", "share")}
+_FOUND = {"dataset": _PLACE["dataset"], "field": Text("字段", "field"), "reason": Text("原因", "reason"),
+          "problem": Text("说明", "in words"), "dimension": Text("维度", "dimension"), "severity": Text("处理", "what became of it"),
+          "records": _PLACE["records"], "share": Text("占比", "share")}
 
 
 class By(StrEnum):
@@ -40,7 +40,7 @@ class By(StrEnum):
 
 def quality(
     dataset: Annotated[str, typer.Argument(metavar="[DATASET]", help="只看一个数据资源 / of one dataset")] = "",
-    day: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="到哪一天，默认今天 / until which day, today by default")] = None,
+    day: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="到哪一天，默认今天 / the last day; today by default")] = None,
     days: Annotated[int, typer.Option(min=1, max=100, help="几天 / how many days")] = 1,
     by: Annotated[By | None, typer.Option(help="按字段或原因列出问题 / list what was found, by field or reason")] = None,
     home: Home = None, output: Output = Format.table,
@@ -53,7 +53,8 @@ def quality(
     with _client(home) as client:
         figures = client.quality(first, last, dataset=dataset).rows
         if by is None:
-            print_rows(_shown(figures) if output is Format.table else _exact(figures), _FIGURES if output is Format.table else _EXACT, output)
+            rows, columns = (_shown(figures), _FIGURES) if output is Format.table else (_exact(figures), _EXACT)
+            print_rows(rows, columns, output)
         if by is not None or output is Format.table:
             _print_found(client, first, last, dataset, by or By.field, figures, output, _WORST if by is None else None)
     if output is Format.table and by is None:

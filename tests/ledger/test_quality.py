@@ -77,8 +77,8 @@ def test_what_was_found_equals_a_plain_count_whatever_it_is_told_apart_by(full: 
 
 
 def test_a_part_of_what_was_found_is_chosen_by_provider_dataset_and_cause(full: Store) -> None:
-    for chosen, only in ((Filter(provider="health"), {"provider": "health"}), (Filter(dataset="civil.village"), {"dataset": "civil.village"}),
-                         (Filter(causes=("live",)), {"cause": "live"})):
+    for chosen, only in ((Filter(provider="health"), {"provider": "health"}), (Filter(causes=("live",)), {"cause": "live"}),
+                         (Filter(dataset="civil.village"), {"dataset": "civil.village"})):
         rows = findings(full, SPANS[0], ("reason",), chosen)["rows"]
         assert {(row["reason"],): row["records"] for row in rows} == plain(SPANS[0], ("reason",), **only)
 

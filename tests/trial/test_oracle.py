@@ -526,8 +526,8 @@ def test_a_count_of_what_was_found_that_differs_by_one_is_named(world: World, re
     assert reason in verdict.examples[0]
 
 
-@pytest.mark.parametrize("changes", [{"at": 1}, {"cause": "replay"}, {"dept": "police"}, {"dataset": "civil.x"}, {"dimension": "consistency"},
-                                     {"field": "name"}, {"reason": "too_long"}, {"severity": "fix"}])
+@pytest.mark.parametrize("changes", [{"at": 1}, {"cause": "replay"}, {"dept": "police"}, {"dataset": "civil.x"},
+                                     {"dimension": "consistency"}, {"field": "name"}, {"reason": "too_long"}, {"severity": "fix"}])
 def test_a_finding_of_anything_else_is_not_the_count(world: World, changes: dict[str, Any]) -> None:
     at = next(index for index, one in enumerate(world.findings) if one.key.reason == "not_listed")
     world.findings[at] = world.findings[at]._replace(key=world.findings[at].key._replace(**changes))

@@ -226,7 +226,8 @@ def test_a_transaction_that_is_full_is_committed_before_the_next_chunk() -> None
 
 def test_what_was_found_is_committed_with_what_was_counted_and_no_message_outgrows_its_lane() -> None:
     """Ten thousand reasons on fields with long names, in a transaction whose tallies fit one message; and none at all."""
-    keys = [FindingKey(number, "live", "a" * 60, "a." + "b" * 60, "validity", "字" * 200, "not_listed", "reject") for number in range(10_000)]
+    keys = [FindingKey(number, "live", "a" * 60, "a." + "b" * 60, "validity", "字" * 200, "not_listed", "reject")
+            for number in range(10_000)]
 
     def finding(chunk: Chunk, work: Any, memory: Memory, now: int) -> Handled:
         handled = handler(chunk, work, memory, now)

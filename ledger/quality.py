@@ -48,7 +48,7 @@ def quality(store: Store, period: Period, chosen: Filter) -> Json:
     for (provider, dataset), counts in sorted(_counts(records, flawed).items()):
         for day in sorted(day for day in counts["validity"] if day >= period.first):
             figures = {dimension: _figure(counts[dimension], day) for dimension in DIMENSIONS}
-            whose = {"provider": provider, "dataset": dataset, "day": day.isoformat()}
+            whose: Json = {"provider": provider, "dataset": dataset, "day": day.isoformat()}
             rows.append({**whose, "records": counts["validity"][day][1], **figures})
     return {"from": period.first.isoformat(), "to": period.last.isoformat(), "rows": rows}
 

@@ -11,6 +11,7 @@ from console.serve.attention import attention
 from console.serve.kafka_watch import KafkaView
 from console.serve.lag import Behind
 from console.serve.ledger_watch import LedgerView
+from console.serve.quality_rows import quality_rows
 from console.serve.quarantine_watch import QuarantineView
 from console.serve.silence import silent_datasets
 from console.serve.watching import Trouble, Watcher
@@ -80,7 +81,7 @@ def assemble(now: float, refresh: float, kafka: Seen[KafkaView], ledger: Seen[Le
         quarantine_today=_quarantined_today(books, titles), letters=letters.letters, letters_complete=letters.complete,
         reasons=tuple(shown.Count(dataset=dataset, title=titles.of(dataset), records=records, reason=code,
                                   problem=in_words(code).problem) for dataset, code, records in letters.reasons),
-        books=_books(books.books), recorder=_recorder(books.recorder),
+        quality=quality_rows(books.quality, books.findings, titles.of), books=_books(books.books), recorder=_recorder(books.recorder),
         silent=silent_datasets(plan.datasets.values(), books.last_arrival, now) if ledger.view is not None else (),
         workers=workers, connectors=_connectors(bus.instances, bus.connectors, now),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What the ledger says of today: volume, peaks, the last hour, books, latency, and when each dataset last got something."""
+"""What the ledger says of today: volume, peaks, the last hour, books, latency, quality, and when each dataset last got something."""
 
 import time
 from collections.abc import Callable
@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from console.serve.watching import Watcher
-from ledger.client import Books, LatencyRow, LedgerClient, Minute, Peak, RecorderState, Volume
+from ledger.client import Books, FindingRow, LatencyRow, LedgerClient, Minute, Peak, QualityRow, RecorderState, Volume
 from ledger.shanghai import SHANGHAI, today
 
 __all__ = ["LedgerView", "LedgerWatch"]
 
 #: Every how many looks the heavier questions are asked.
-_PEAKS, _BOOKS, _ARRIVALS = 2, 5, 15
+_PEAKS, _QUALITY, _BOOKS, _ARRIVALS = 2, 3, 5, 15
 #: Days back in which a dataset's last arrival is looked for: a yearly one must be found.
 _YEAR = timedelta(days=400)
 
@@ -27,6 +27,9 @@ class LedgerView:
     peak: Peak | None = None
     books: Books | None = None
     latency: tuple[LatencyRow, ...] = ()
+    quality: tuple[QualityRow, ...] = ()
+    #: of today, by provider, dataset, field and reason
+    findings: tuple[FindingRow, ...] = ()
     #: dataset -> seconds since 1970 until when its last arrival may have been; known to the minute, older ones to the day.
     last_arrival: dict[str, float] = field(default_factory=dict)
 
@@ -63,6 +66,8 @@ def _asked(client: LedgerClient, before: LedgerView, look: int) -> LedgerView:
     view = replace(before, volume=client.volume(by=("stage", "dataset")), recorder=client.recorder(), minutes=client.minutes(60))
     if look % _PEAKS == 0:
         view = replace(view, peak=client.peaks().top, latency=client.latency(by=("stage",), cause="live").rows)
+    if look % _QUALITY == 0:
+        view = replace(view, quality=client.quality().rows, findings=client.findings(by=("provider", "dataset", "field", "reason")).rows)
     if look % _BOOKS == 0:
         view = replace(view, books=client.books(whole=False))
     if look % _ARRIVALS == 0 or _first_arrivals(view):

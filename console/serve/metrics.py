@@ -88,6 +88,9 @@ METRICS: tuple[Measure, ...] = (
             lambda s: [((), s.recorder.recorded)] if s.recorder else []),
     Measure("shutong_recorder_behind", "gauge", (), "offsets of bus.tallies the recorder has not read; -1 unknown",
             lambda s: [((), s.recorder.behind)] if s.recorder else []),
+    Measure("shutong_quality_ratio", "gauge", ("provider", "dataset", "dimension"), "share of today's records without a finding",
+            lambda s: [((each.provider, each.dataset, name), figure.share) for each in s.quality
+                       for name, figure in each.figures.items() if figure.share is not None]),
     Measure("shutong_silent_datasets", "gauge", (), "datasets without an arrival for longer than their cycle",
             lambda s: [((), len(s.silent))]),
 )  # fmt: skip

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict
 
 from schemas.text import Text
 
-__all__ = ["Attention", "BooksState", "Connector", "Count", "Lane", "Minute", "Origin", "Peak", "Recorder", "Silent", "Snapshot",
-           "Volume", "Worker"]
+__all__ = ["Attention", "BooksState", "Connector", "Count", "DatasetQuality", "Lane", "Minute", "Origin", "Peak", "Recorder", "Share",
+           "Silent", "Snapshot", "Volume", "Worker"]
 
 #: Rows of a table that the page is sent; the metrics have all.
 _ROWS = 60
@@ -90,6 +90,32 @@ class Count(_Frozen):
     records: int
     reason: str = ""
     problem: Text | None = None
+
+
+class Share(_Frozen):
+    """One figure of quality: in percent as shown, and the records it comes from. `day` and `week`: percentage points above
+    the day and the week before; `fell`: far below the week."""
+
+    shown: str
+    share: float | None
+    flawed: int
+    of: int
+    day: float | None
+    week: float | None
+    fell: bool
+
+
+class DatasetQuality(_Frozen):
+    """The quality of what came of one dataset today; `history` is a line of eight days of its weakest figure."""
+
+    provider: str
+    dataset: str
+    title: Text
+    records: int
+    figures: dict[str, Share]
+    weakest: str
+    history: str
+    worst: tuple[Count, ...]
 
 
 class BooksState(_Frozen):
@@ -183,6 +209,7 @@ class Snapshot(_Frozen):
     letters: int
     letters_complete: bool
     reasons: tuple[Count, ...]
+    quality: tuple[DatasetQuality, ...]
     books: BooksState | None
     recorder: Recorder | None
     silent: tuple[Silent, ...]
@@ -196,5 +223,5 @@ class Snapshot(_Frozen):
     def for_page(self) -> bytes:
         """As JSON, tables cut to what a person reads: the worst rows first."""
         cut = {name: getattr(self, name)[:_ROWS] for name in
-               ("attention", "lanes", "quarantine_today", "reasons", "silent", "workers", "connectors")}
+               ("attention", "lanes", "quarantine_today", "reasons", "quality", "silent", "workers", "connectors")}
         return self.model_copy(update=cut).model_dump_json().encode()

@@ -189,6 +189,22 @@ function showChart(minutes) {
   fill("chart-to", minute.format(minutes.at(-1).at));
 }
 
+const DIMENSIONS = ["completeness", "validity", "consistency", "timeliness"];
+const signed = new Intl.NumberFormat("en-GB", { minimumFractionDigits: 2, signDisplay: "always" });
+function share(figure) {
+  const parts = [figure.shown];
+  if (figure.flawed) parts.push(make("span", whole.format(figure.flawed), "id"));
+  if (figure.week) parts.push(make("span", `${figure.week > 0 ? "▲" : "▼"} ${signed.format(figure.week)}`, "id"));
+  return cell(parts, `n ${figure.fell ? "warn" : ""}`);
+}
+
+function showQuality(list) {
+  rows("quality", list, "no_quality", (each) => [
+    two(say(each.title), each.dataset || each.provider), number(each.records), ...DIMENSIONS.map((name) => share(each.figures[name])),
+    cell(each.weakest ? [words[each.weakest], " ", make("span", each.history, "line")] : "–"),
+    cell(each.worst.length ? each.worst.map((one) => make("span", `${say(one.title) || words.of_the_event}${lang === "zh" ? "：" : ": "}${say(one.problem)} ${whole.format(one.records)}`, "words")) : "–")]);
+}
+
 function showTables(now) {
   rows("lanes", now.lanes, "no_lanes", (lane) => [
     two(say(lane.title), lane.lane), number(lane.records, lane.seconds >= 30 ? "warn" : ""),
@@ -234,6 +250,7 @@ function show(now) {
   showPeaks(now.peaks);
   showBooks(now.books, now.recorder);
   showChart(now.minutes);
+  showQuality(now.quality);
   showTables(now);
 }
 

@@ -21,10 +21,13 @@ from console.serve.settings import ServeSettings
 from ledger.client import (
     Books,
     DutyState,
+    Figure,
+    FindingRow,
     Integrity,
     LatencyRow,
     Minute,
     Peak,
+    QualityRow,
     RecorderState,
     Volume,
     VolumeRow,
@@ -90,6 +93,18 @@ def books(state: str = "balanced") -> Books:
                  integrity=Integrity(tallies=9, different=9, doubled=0), datasets=(), raw=(), subscriptions=())
 
 
+def figure(flawed: int, of: int, week: float | None = None) -> Figure:
+    """Seven days as in the week before, and this one."""
+    share = 1 - flawed / of if of else None
+    return Figure(share=share, flawed=flawed, of=of, before=week, week=week, history=(*[week] * 7, share))
+
+
+QUALITY = QualityRow(provider="health", dataset=DATASET.id, day="2026-01-01", records=54300, completeness=figure(0, 54300, 1.0),
+                     validity=figure(1629, 54300, 0.99), consistency=figure(0, 54300), timeliness=figure(0, 0))
+FOUND = (FindingRow(provider="health", dataset=DATASET.id, field="phone", reason="phone", records=1500),
+         FindingRow(provider="health", dataset=DATASET.id, field="", reason="key_mismatch", records=129))
+
+
 def ledger_view() -> LedgerView:
     day, now = today().isoformat(), time.time()
     rows = [VolumeRow(stage=stage, dataset=DATASET.id, records=records, fixed=fixed)
@@ -103,6 +118,7 @@ def ledger_view() -> LedgerView:
         minutes=tuple(Minute(at=iso(minute - 60 * ago), arrived=50, cleaned=49, quarantined=1, exchange=98) for ago in range(59, -1, -1)),
         peak=Peak(name="", second=window, minute=window, hour=window, day=window), books=books(),
         latency=(LatencyRow(stage="delivered", records=10, p50=120, p99=480),), last_arrival={DATASET.id: now - 10},
+        quality=(QUALITY,), findings=FOUND,
     )  # fmt: skip
 
 

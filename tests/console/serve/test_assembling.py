@@ -13,12 +13,16 @@ from console.serve.snapshot import Snapshot
 from console.serve.watching import Trouble
 from ledger.client import DutyState, SubscriptionBook
 from schemas.control import LaneState
+from schemas.reasons import DIMENSIONS
 from schemas.text import Text
 from tests.console.serve.conftest import (
     DATASET,
+    FOUND,
     PLAN,
+    QUALITY,
     books,
     connector,
+    figure,
     instance,
     kafka_view,
     ledger_view,
@@ -144,6 +148,22 @@ def test_a_lane_that_is_held_is_grave_at_its_stop_line_and_told_by_hand() -> Non
         assert (told.code, told.level) == (code, level)
         assert "40" in told.problem.en
         assert "shutong lane release raw.health" in told.advice.en
+
+
+def test_the_dataset_furthest_from_right_comes_first_with_its_worst_reasons() -> None:
+    good = QUALITY.model_copy(update={"dataset": "civil.village", "provider": "civil", "validity": figure(0, 10)})
+    noise = QUALITY.model_copy(update={"dataset": "", "validity": figure(9, 9), "completeness": figure(0, 0), "consistency": figure(0, 0)})
+    empty = good.model_copy(update={name: figure(0, 0) for name in DIMENSIONS} | {"dataset": "a.b"})
+    many = tuple(FOUND[0].model_copy(update={"field": f"f{number}", "records": number}) for number in range(5))
+    found = shown(quality=(empty, good, QUALITY, noise), findings=many)
+    assert [row.dataset for row in found.quality] == ["", DATASET.id, "civil.village", "a.b"]
+    assert [row.weakest for row in found.quality] == ["validity", "validity", "completeness", ""]
+    assert found.quality[0].title == Text("health：无法辨认", "health: unreadable")
+    assert [one.title.en for one in found.quality[1].worst] == ["f4", "f3", "f2"]
+    assert found.quality[2].worst == ()
+    validity = found.quality[1].figures["validity"]
+    assert (validity.shown, validity.flawed, validity.of, validity.day, validity.fell) == ("97.00%", 1629, 54300, -2.0, True)
+    assert not found.quality[1].figures["completeness"].fell
 
 
 def test_late_lanes_come_first_and_the_others_stay_where_they_are() -> None:

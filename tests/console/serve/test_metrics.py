@@ -47,6 +47,8 @@ def test_the_metrics_say_what_the_snapshot_says(standing: Serving) -> None:
     assert value(families, "shutong_process_resident_bytes", process="worker host-1") == 200_000_000
     assert value(families, "shutong_process_resident_bytes", process="connect") == 90_000_000
     assert value(families, "shutong_process_resident_bytes", process="serve") > 10_000_000
+    assert value(families, "shutong_quality_ratio", provider="health", dataset="health.resident", dimension="validity") == 0.97
+    assert len(families["shutong_quality_ratio"].samples) == 3, "what nobody judged has no figure"
     assert value(families, "shutong_connector_state", connector="health.people", direction="source", state="halted") == 1
     assert value(families, "shutong_connector_state", connector="police.people", direction="sink", state="missing") == 1
     assert value(families, "shutong_connector_state", connector="health.people", direction="source", state="running") == 0

@@ -14,7 +14,18 @@ from console.serve.lag import Behind
 from console.serve.watching import Trouble
 from console.serve.words import WORDS
 from schemas.text import Text
-from tests.console.serve.conftest import PLAN, Serving, books, connector, instance, kafka_view, worker
+from tests.console.serve.conftest import (
+    PLAN,
+    QUALITY,
+    Serving,
+    books,
+    connector,
+    figure,
+    instance,
+    kafka_view,
+    ledger_view,
+    worker,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -99,6 +110,27 @@ def test_every_figure_an_operator_asks_for_is_on_the_page_in_both_languages(open
         assert words in shown, words
     assert page.locator("#chart rect.exchange").count() == 60
     assert page.title() == (WORDS["title"].zh if language == "zh" else WORDS["title"].en)
+
+
+@pytest.mark.parametrize(("language", "said"), [
+    ("zh", ["居民", "54,300", "100%", "97.00%", "1,629", "▼ -2.00", "有效 ███████▁", "phone：", "整条：Kafka 键与由记录算出的键不同 129"]),
+    ("en", ["resident", "54,300", "100%", "97.00%", "1,629", "▼ -2.00", "valid ███████▁", "phone: ", "the event: the Kafka key is not the key"])])
+def test_quality_tells_the_four_figures_their_records_their_trend_and_the_worst_reasons(
+        opened: Open, page_server: Serving, language: str, said: list[str]) -> None:
+    page = opened(language)
+    row = page.locator("#quality tbody tr")
+    expect(row).to_have_count(1)
+    shown = row.inner_text()
+    for words in said:
+        assert words in shown, (words, shown)
+    assert row.locator("td").nth(5).inner_text() == "–", "nothing live came: nothing is said of its time"
+    expect(row.locator("td.warn")).to_have_count(1)
+    better = QUALITY.model_copy(update={"validity": figure(0, 54300, 0.99)})
+    page_server.fill(ledger=replace(ledger_view(), quality=(better,), findings=()))
+    expect(row).to_contain_text("▲ +1.00")
+    expect(row.locator("td.warn")).to_have_count(0)
+    page_server.fill(ledger=replace(ledger_view(), quality=(), findings=()))
+    expect(page.locator("#quality .empty")).to_have_text(WORDS["no_quality"].zh if language == "zh" else WORDS["no_quality"].en)
 
 
 def test_a_pushed_snapshot_changes_the_page_without_a_reload(opened: Open, page_server: Serving) -> None:

@@ -44,12 +44,11 @@ def quality(store: Store, period: Period, chosen: Filter) -> Json:
     flawed = _found(store, whole, ("provider", "dataset", "day", "dimension"), chosen, "reason = ''")
     records = grouped(store, whole, ("provider", "dataset", "day", "stage", "cause"), replace(chosen, stages=("arrived", "duplicate")),
                       "sum(r.records) AS records", FRESH_DAYS)
-    rows = []
+    rows: list[Json] = []
     for (provider, dataset), counts in sorted(_counts(records, flawed).items()):
         for day in sorted(day for day in counts["validity"] if day >= period.first):
-            figures = {dimension: _figure(counts[dimension], day) for dimension in DIMENSIONS}
-            whose: Json = {"provider": provider, "dataset": dataset, "day": day.isoformat()}
-            rows.append({**whose, "records": counts["validity"][day][1], **figures})
+            row: Json = {"provider": provider, "dataset": dataset, "day": day.isoformat(), "records": counts["validity"][day][1]}
+            rows.append(row | {dimension: _figure(counts[dimension], day) for dimension in DIMENSIONS})
     return {"from": period.first.isoformat(), "to": period.last.isoformat(), "rows": rows}
 
 

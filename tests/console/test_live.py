@@ -172,6 +172,23 @@ def test_the_ledger_counts_what_arrived(ask: Callable[..., list[dict[str, object
         time.sleep(0.5)
 
 
+def test_the_quality_of_what_arrived_has_its_counts_and_its_reasons(ask: Callable[..., list[dict[str, object]]]) -> None:
+    """Of a first snapshot: nothing live, so nothing is said of time; what was repaired or rejected lowers the figure."""
+    deadline = time.monotonic() + 60
+    while True:
+        rows = {row["dataset"]: row for row in ask("quality", "--days", "2")}
+        if "health.resident" in rows and int(str(rows["health.resident"]["validity_flawed"])):
+            break
+        assert time.monotonic() < deadline, rows
+        time.sleep(0.5)
+    row = rows["health.resident"]
+    assert 0 < float(str(row["validity"])) < 1
+    assert row["timeliness"] is None
+    reasons = ask("quality", "health.resident", "--by", "reason", "--days", "2")
+    assert {str(one["dimension"]) for one in reasons} >= {"validity"}
+    assert all(one["problem"] for one in reasons)
+
+
 def test_applying_the_same_city_again_changes_nothing(shutong: Shutong, live_bus: Up) -> None:
     for more in (("--dry-run",), ("--yes",), ()):
         ran = shutong("--lang", "en", "apply", str(DIRECTORY), *more, "--home", str(live_bus.home))

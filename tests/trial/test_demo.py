@@ -21,7 +21,7 @@ from trial.traffic import Sizes
 pytestmark = pytest.mark.kafka
 
 FIELDS = ["published", "cleaned", "fixed", "quarantined", "duplicates", "held_back", "delivered", "returned_up", "lost",
-          "duplicated", "out_of_order", "wrong_content", "books_balanced", "ledger_equals_count", "peak", "latency_ms",
+          "duplicated", "out_of_order", "wrong_content", "books_balanced", "ledger_equals_count", "peak", "latency_ms", "quality",
           "latency_usual_ms", "rates", "seconds", "memory_mb", "versions"]
 #: What the village register and the rude program publish in a short demo: the same seed, the same events.
 VILLAGE_CHANGES, RUDE = 24, 287

@@ -27,7 +27,7 @@ from schemas.codec import encode_letter, encode_tallies
 from schemas.control import ControlObject, Dataset, Department, LaneState, Node
 from schemas.letter import Finding, Letter
 from schemas.status import LaneLag
-from schemas.tally import TallyBook, TallyKey
+from schemas.tally import FindingKey, TallyBook, TallyKey
 from tests.console.serve.conftest import PERSONAL, connector, eventually, instance, running, worker
 from trial.kafka import LocalKafka
 from trial.kafka.ports import draw_port
@@ -77,13 +77,17 @@ class City:
         lag = LaneLag(partitions=partitions, records=records, seconds=seconds)
         self.say("bus.workers", "host-1", worker(1, raw_health=lag, clean_health=lag).to_json())
 
-    def count(self, at: int, **stages: int) -> None:
-        """A transaction of a worker that counted so many in that second."""
+    def count(self, at: int, found: int = 0, **stages: int) -> None:
+        """A transaction of a worker that counted so many in that second, and found a bad phone in some."""
         book = TallyBook()
         for stage, records in stages.items():
             subscriber = "tax" if stage == "delivered" else ""
             book.add(TallyKey(at, stage, "live", "health", "health.resident", subscriber, ""), records=records, size=records * 100)
-        self.say("bus.tallies", "", encode_tallies("host-1", 1, book))
+        if found:
+            key = FindingKey(at, "live", "health", "health.resident", "validity")
+            for each in (key, key._replace(field="phone", reason="phone", severity="reject")):
+                book.add_finding(each, found)
+        self.say("bus.tallies", "", encode_tallies("host-1", 1, book, book.findings()))
 
     def letter(self, offset: int, *reasons: str) -> None:
         now = int(time.time() * 1000)
@@ -219,7 +223,7 @@ def ask_of_one_day(day: date, monkeypatch: pytest.MonkeyPatch) -> None:
     def of_this_day(ask: Callable[..., object]) -> Callable[..., object]:
         return lambda self, first=day, last=day, **more: ask(self, first, last, **more)
 
-    for question in ("volume", "peaks", "books", "latency"):
+    for question in ("volume", "peaks", "books", "latency", "quality", "findings"):
         monkeypatch.setattr(LedgerClient, question, of_this_day(getattr(LedgerClient, question)))
 
 
@@ -233,7 +237,7 @@ def test_figures_are_the_ledgers_and_outlive_it(city: City, tmp_path: Path, monk
         eventually(lambda: ask.state("ledger") == "away")
         assert ask.snapshot()["volume"] is None
         with ledger(city, tmp_path, address):
-            city.count(now, arrived=100, cleaned=90, quarantined=10, delivered=270)
+            city.count(now, found=10, arrived=100, cleaned=90, quarantined=10, delivered=270)
             city.count(now, arrived=5, cleaned=5, delivered=15)
             eventually(lambda: (ask.snapshot()["volume"] or {}).get("exchange") == 285, 60)
             eventually(lambda: ask.snapshot()["peaks"] and ask.snapshot()["books"], 30)
@@ -244,7 +248,10 @@ def test_figures_are_the_ledgers_and_outlive_it(city: City, tmp_path: Path, monk
             assert {each["dataset"] for each in shown["peaks"]} == {"health.resident"}
             assert len(shown["minutes"]) == 60
             assert sum(each["exchange"] for each in shown["minutes"]) == 285
-            # Asked apart from the volume: it may be one look older.
+            # Asked apart from the volume: it may be some looks older.
+            eventually(lambda: [(each["records"], each["figures"]["validity"]["flawed"], each["figures"]["timeliness"]["of"])
+                                for each in ask.snapshot()["quality"]] == [(105, 10, 105)])
+            assert [(each["reason"], each["records"]) for each in ask.snapshot()["quality"][0]["worst"]] == [("phone", 10)]
             eventually(lambda: ask.snapshot()["recorder"]["recorded"] == 2)
         eventually(lambda: ask.state("ledger") == "stale", 40)
         shown = ask.snapshot()

@@ -53,6 +53,10 @@ def check_said(said: Said, verdict: Verdict) -> None:
     for reason, count in meant.items():
         if found[reason] < count:
             verdict.problems.add("lost", f"{said.stream}: {found[reason]} {reason} where its program meant {count}", count - found[reason])
+    late = sum(figures["timeliness"].flawed for figures in verdict.books.figures().values())
+    if late < said.kinds["next_epoch"]:
+        verdict.problems.add("lost", f"{said.stream}: {late} late where its program meant {said.kinds['next_epoch']}",
+                             said.kinds["next_epoch"] - late)
     if said.kinds["repeat"] and not verdict.streams[said.stream, "duplicate"]:
         verdict.problems.add("duplicated", f"{said.stream}: its program repeats itself and no repeat was found")
     if said.refused != said.kinds["oversized"]:

@@ -25,6 +25,8 @@ __all__ = ["RudePublisher", "send_digest"]
 
 _UNKNOWN_SCHEMA = 987_654
 _FAR = 1 << 41
+#: Milliseconds: longer than any update cycle, and further ahead than any clock.
+_AWAY, _AHEAD = 400 * 86_400_000, 3_600_000
 
 
 def send_digest(key: bytes | None, value: bytes | None) -> bytes:
@@ -45,6 +47,7 @@ class RudePublisher:
         self._publisher = Publisher(settings)
         self._random = random.Random(20_260_102)
         self._epoch, self._seq = 0, 0
+        self._clock = 0
         self._living: list[dict[str, Any]] = []
         self._last: tuple[bytes | None, bytes | None] = (b"", b"")
         self._open: list[tuple[bytes, bool]] = []
@@ -118,8 +121,11 @@ class RudePublisher:
         self._send(*self._last)
 
     def _next_epoch(self) -> None:
+        """It was away, numbers anew, and sends what happened meanwhile: too late."""
         self._epoch, self._seq = self._epoch + 1, 0
+        self._clock = -_AWAY
         self._newcomer()
+        self._clock = 0
 
     def _old_epoch(self) -> None:
         if self._epoch:
@@ -130,7 +136,9 @@ class RudePublisher:
     def _far_ahead(self) -> None:
         """Of a record that this epoch has just named, so that its partition knows how far the epoch is."""
         self._newcomer()
+        self._clock = _AHEAD
         self._event("u", self._living[-1], seq=self._seq + _FAR)
+        self._clock = 0
 
     # ---- bytes that are no event
 
@@ -199,7 +207,7 @@ class RudePublisher:
         return self._codec.encode(Event(self._meta("c", stream or self._stream, self._seq + 1, self._epoch), row))
 
     def _meta(self, op: Op, stream: str, seq: int, epoch: int = 0, cause: Cause = "live") -> Meta:
-        return Meta(f"{self._random.getrandbits(96):024x}", op, _now(), "health.clinic", stream, epoch, seq, cause)
+        return Meta(f"{self._random.getrandbits(96):024x}", op, _now() + self._clock, "health.clinic", stream, epoch, seq, cause)
 
     def _send(self, key: bytes | None, value: bytes | None) -> None:
         self._publisher.send(self._lane, key, value)

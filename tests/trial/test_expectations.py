@@ -53,6 +53,17 @@ def test_an_intention_without_its_reason_is_lost(reason: str) -> None:
     assert reason in verdict.examples[0]
 
 
+def test_what_was_sent_too_late_and_is_not_noted_so_is_lost() -> None:
+    late, kinds = frozenset([("timeliness", "", "late", "noted"), ("timeliness", "", "", "")]), Counter({**SAID.kinds, "next_epoch": 2})
+    verdict = right()
+    assert found(verdict, SAID._replace(kinds=kinds)) == {"lost": 2}
+    verdict = right()
+    for _ in range(2):
+        verdict.books.fate(Fate("cleaned", "health.resident", "live", "c", 0, 1, "health", flaws=late))
+    check_said(SAID._replace(kinds=kinds), verdict)
+    assert not verdict.problems.counts
+
+
 @pytest.mark.parametrize("kind", sorted(KINDS - {"oversized"}))
 def test_an_intention_that_was_never_carried_out_is_lost(kind: str) -> None:
     assert found(right(), SAID._replace(kinds=SAID.kinds - Counter({kind: 2}))) == {"lost": 1}

@@ -40,7 +40,7 @@ def findings(store: Store, period: Period, by: Sequence[str], chosen: Filter) ->
 def quality(store: Store, period: Period, chosen: Filter) -> Json:
     """The figures of every dataset and day of a period on which something came."""
     whole = replace(period, first=period.first - timedelta(days=_WEEK))
-    # In this order: what was found is in its table before the records are, so nothing is found in more than there are.
+    # In this order: what was found is in its table a moment before the records are. What still runs ahead is cut off.
     flawed = _found(store, whole, ("provider", "dataset", "day", "dimension"), chosen, "reason = ''")
     records = grouped(store, whole, ("provider", "dataset", "day", "stage", "cause"), replace(chosen, stages=("arrived", "duplicate")),
                       "sum(r.records) AS records", FRESH_DAYS)

@@ -17,7 +17,7 @@ from ledger.store import TABLES, Store
 from schemas.codec import decode_tallies, encode_tallies
 from schemas.errors import HaltError, RetryError
 from schemas.tally import Tally, TallyKey
-from tests.ledger.drawn import messages, second
+from tests.ledger.drawn import encoded, messages, second
 from tests.ledger.live import Bus, free_address, until
 from tests.ledger.server import HttpServer
 from wire.settings import KafkaSettings
@@ -98,7 +98,7 @@ def recording(store: Store, sent: list[bytes]) -> Recording:
 
 
 def test_a_recorder_that_slept_with_rows_in_its_memory_adds_nothing_behind_its_successor(tmp_path: Path) -> None:
-    sent = [encode_tallies("w-1", 1, message) for message in messages(3, 20, [second("2026-11-01T09:00:00")])]
+    sent = encoded(messages(3, 20, [second("2026-11-01T09:00:00")]))
     with HttpServer(tmp_path) as server, Store(at(server.url), "recorder") as first, Store(at(server.url), "recorder") as next_:
         recording(first, sent[:9]).flush()
         asleep, awake = recording(first, sent), recording(next_, sent)
@@ -107,7 +107,9 @@ def test_a_recorder_that_slept_with_rows_in_its_memory_adds_nothing_behind_its_s
             asleep.flush()
         assert "ledger" in caught.value.advice.en
         [row] = next_.rows("SELECT count() AS rows, uniqExact(lp, lo, li) AS different FROM tally")
-        assert row["rows"] == row["different"] == sum(len(decode_tallies(value)[2]) for value in sent)
+        assert row["rows"] == row["different"] == sum(len(decode_tallies(value).rows) for value in sent)
+        [row] = next_.rows("SELECT count() AS rows, uniqExact(lp, lo, li) AS different FROM finding")
+        assert row["rows"] == row["different"] == sum(len(decode_tallies(value).findings) for value in sent) > 0
         awake.take(0, len(sent), sent[0])
         awake.flush()
 

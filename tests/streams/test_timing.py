@@ -102,8 +102,8 @@ def test_a_marker_is_no_record_and_not_late_even_where_it_is_turned_away() -> No
 
 
 def test_a_late_record_that_is_rejected_is_counted_under_both() -> None:
-    counted = found(LATE, sex="7")
+    counted = found(LATE, name="")
     assert {(key.dimension, key.field, key.reason, key.severity) for key in counted} == {
         ("timeliness", "", "late", "noted"), ("timeliness", "", "", ""),
-        ("validity", "sex", "not_listed", "reject"), ("validity", "", "", "")}
+        ("completeness", "name", "required", "reject"), ("completeness", "", "", "")}
     assert set(counted.values()) == {1}

@@ -41,7 +41,8 @@ def quality(store: Store, period: Period, chosen: Filter) -> Json:
     """The figures of every dataset and day of a period on which something came."""
     whole = replace(period, first=period.first - timedelta(days=_WEEK))
     # In this order: what was found is in its table a moment before the records are. What still runs ahead is cut off.
-    flawed = _found(store, whole, ("provider", "dataset", "day", "dimension"), chosen, "reason = ''")
+    flawed = _found(store, whole, ("provider", "dataset", "day", "dimension"), chosen,
+                    "reason = '' AND (dimension != 'timeliness' OR cause = 'live')")
     records = grouped(store, whole, ("provider", "dataset", "day", "stage", "cause"), replace(chosen, stages=("arrived", "duplicate")),
                       "sum(r.records) AS records", FRESH_DAYS)
     rows: list[Json] = []

@@ -90,7 +90,8 @@ def slowly(dataset: str, day: date, dimension: str) -> tuple[int, int]:
              if tally.key.stage in ("arrived", "duplicate") and tally.key.dataset == dataset and day_of(tally.key.at) == day
              and (tally.key.cause == "live" or not live))
     flawed = sum(records for key, records in told()
-                 if (key.dataset, key.dimension, key.reason) == (dataset, dimension, "") and day_of(key.at) == day)
+                 if (key.dataset, key.dimension, key.reason) == (dataset, dimension, "") and day_of(key.at) == day
+                 and (key.cause == "live" or not live))
     return min(flawed, of), of
 
 
@@ -130,6 +131,7 @@ def test_suspects_repeats_snapshots_and_bytes_of_no_dataset_count_as_they_must(s
     found = FindingKey(at, "live", "a", "a.b", "timeliness")
     rows = [FindingTally(found, 1), FindingTally(found._replace(reason="late", severity="noted"), 1),
             FindingTally(found._replace(dimension="validity", field="x", reason="id_division", severity="suspect"), 4),
+            FindingTally(found._replace(cause="snapshot"), 3),
             FindingTally(found._replace(dataset="", dimension="validity"), 2),
             FindingTally(found._replace(dataset="", dimension="validity", reason="undecodable", severity="reject"), 2)]
     stages = [tally("arrived", 7), tally("arrived", 3, "snapshot"), tally("duplicate", 2), tally("cleaned", 8),

@@ -15,7 +15,8 @@ __all__ = ["AHEAD", "ALLOWED", "DIMENSIONS", "DIMENSION_OF", "Figure", "Figures"
 Flaw = tuple[str, str, str, str]
 
 #: What is not simply invalid.
-DIMENSION_OF = {"required": "completeness", "late": "timeliness"}
+DIMENSION_OF = {"required": "completeness", "id_era": "consistency", "late": "timeliness", "phone_length": "timeliness",
+                "division_retired": "timeliness"}
 DIMENSIONS = ("completeness", "validity", "consistency", "timeliness")
 _WEIGHT = {"suspect": 0, "fix": 1, "noted": 2, "reject": 3}
 _HOUR = 3_600_000
@@ -121,7 +122,7 @@ class Quality:
 
     def _flawed(self, day_of: Callable[[int], str]) -> Mapping[tuple[str, ...], int]:
         sums: Counter[tuple[str, ...]] = Counter()
-        for (second, _, provider, dataset, dimension, *flaw), records in self.found.items():
-            if not any(flaw):
+        for (second, cause, provider, dataset, dimension, *flaw), records in self.found.items():
+            if not any(flaw) and (dimension != "timeliness" or cause == "live"):
                 sums[day_of(second), provider, dataset, dimension] += records
         return sums

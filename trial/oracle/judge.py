@@ -152,6 +152,9 @@ class _Case:
             except Unreadable:
                 seen, whole = self._codec.blanked(number, event, dataset.schema), False
             if at == era:
+                if number != dataset.schema:  # counted by what its era makes of it, which may lack the row before
+                    shown = seen["row"] if seen["row"] is not None else seen["before"]
+                    fate = fate._replace(division=dataset.division(shown))
                 self._route(router, record, fate, seen, dataset, whole=whole)
             else:
                 router.follow(seen, record.key or b"")

@@ -38,8 +38,7 @@ def letter_output(letter: Letter) -> Output:
     letter says where that is.
     """
     lane = Names.dead(Names.provider_of(letter.lane))
-    place = f"{letter.lane}/{letter.partition}/{letter.offset}"
-    key = (f"{place}/{letter.subscription}" if letter.subscription else place).encode()
+    key = letter.place.encode()
     room = room_for(lane) - len(key)
     value = encode_letter(letter)
     if len(value) > room:

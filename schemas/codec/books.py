@@ -3,6 +3,8 @@
 Workers write them among events, so they are put together by hand; a test holds them to the schemas.
 """
 
+import datetime as dt
+import json
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
@@ -40,6 +42,19 @@ class RecordCodec:
 @cache
 def _codec(name: str) -> RecordCodec:
     return RecordCodec(bus_schema(name))
+
+
+#: What letters said at first ends here; their bytes are a beginning of today's.
+_FIRST_LAST = "value"
+_UNTOUCHED: dict[str, Any] = {"repaired": None, "closed": "", "changed": dt.datetime.fromtimestamp(0, dt.UTC), "by": "", "why": "",
+                              "replayed": -1}
+
+
+@cache
+def _first_letters() -> RecordCodec:
+    schema = json.loads(bus_schema("letter"))
+    names = [part["name"] for part in schema["fields"]]
+    return RecordCodec(json.dumps(schema | {"fields": schema["fields"][:names.index(_FIRST_LAST) + 1]}))
 
 
 class Tallies(NamedTuple):
@@ -108,7 +123,9 @@ def encode_letter(letter: Letter) -> bytes:
         long_bytes(letter.handled), text_bytes(letter.dataset), text_bytes(letter.subscription), text_bytes(letter.stream),
         long_bytes(letter.epoch), long_bytes(letter.seq), long_bytes(len(told)) if told else b"",
         *(text_bytes(text) for one in told for text in (one.field, one.reason, one.severity, one.after)), b"\0",
-        text_bytes(letter.rules_version), long_bytes(letter.plan_version), _optional(letter.key), _optional(letter.value)))
+        text_bytes(letter.rules_version), long_bytes(letter.plan_version), _optional(letter.key), _optional(letter.value),
+        _optional(letter.repaired), text_bytes(letter.closed), long_bytes(letter.changed), text_bytes(letter.by),
+        text_bytes(letter.why), long_bytes(letter.replayed)))
 
 
 def _optional(data: bytes | None) -> bytes:
@@ -116,9 +133,12 @@ def _optional(data: bytes | None) -> bytes:
 
 
 def decode_letter(data: bytes) -> Letter:
-    """The letter in these bytes; its findings carry no `before`."""
-    record = _codec("letter").decode(data)
+    """The letter in these bytes; its findings carry no `before`. One of before letters could be repaired and closed is open."""
+    try:
+        record = _codec("letter").decode(data)
+    except RejectError:
+        record = _first_letters().decode(data) | _UNTOUCHED
     findings = tuple(Finding(one["field"], one["reason"], one["severity"], "", one["proposed"])
                      for one in record["findings"])
-    times = {name: millis(record[name]) for name in ("arrived", "handled")}
+    times = {name: millis(record[name]) for name in ("arrived", "handled", "changed")}
     return Letter(**record | times | {"findings": findings})

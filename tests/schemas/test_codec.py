@@ -181,7 +181,7 @@ def test_tallies_come_back_as_they_were_counted(worker: str, epoch: int, tallies
 
 FINDINGS = st.lists(st.builds(Finding, TEXT, TEXT, st.sampled_from(["fix", "suspect", "reject"]), st.just(""), TEXT), max_size=3).map(tuple)
 LETTERS = st.builds(Letter, TEXT, st.integers(0, 99), COUNT, MILLI, MILLI, TEXT, TEXT, TEXT, st.integers(0, 99), LONG, FINDINGS,
-                    TEXT, COUNT, st.none() | st.binary(), st.none() | st.binary())
+                    TEXT, COUNT, *[st.none() | st.binary()] * 3, st.sampled_from(["", "replayed", "dropped"]), MILLI, TEXT, TEXT, LONG)
 
 
 @given(LETTERS)

@@ -63,9 +63,10 @@ class TimedMemory(Memory):
         super().__init__()
         self._opened = opened
 
-    def restore(self, lane: str, partition: int, metadata: str, rows: Mapping[bytes, Holders] | None = None) -> None:
+    def restore(self, lane: str, partition: int, metadata: str, rows: Mapping[bytes, Holders] | None = None,
+                offset: int = 0) -> None:
         self._opened()
-        super().restore(lane, partition, metadata, rows)
+        super().restore(lane, partition, metadata, rows, offset)
 
 
 def _cpu() -> float:

@@ -32,6 +32,7 @@ from schemas.datasets.cases import check_cases
 from schemas.errors import RejectError
 from schemas.lanes import MOST_STREAMS, clean_lane
 from schemas.names import TALLIES, Names
+from schemas.replay import REPLAY
 from schemas.text import Text
 from wire.rights import BUREAU
 
@@ -122,13 +123,17 @@ class _Step:
         for name, file in self.city.departments.items():
             old = self.current.departments.get(name)
             streams = dict(old.streams) if old else {}
-            for stream in file.streams:
+            if REPLAY in file.streams:
+                self.refuse(f"departments/{name}", f"写入流 {REPLAY} 由隔离区重放专用，不必写明，请改用别的名称",
+                            f"stream {REPLAY} is the replayer's, every provider has it: choose another name for this writer")
+            for stream in (*file.streams, *((REPLAY,) if "provider" in file.roles else ())):
                 if stream not in streams:
                     last += 1
                     streams[stream] = last
-            if len(streams) > MOST_STREAMS:
-                self.refuse(f"departments/{name}", f"有 {len(streams)} 个写入流，一个提供方最多 {MOST_STREAMS} 个，请分到多个提供方",
-                            f"has {len(streams)} streams, a provider may have {MOST_STREAMS}: spread them over several")
+            kept = len(streams.keys() - {REPLAY})  # no mark is kept of what is replayed
+            if kept > MOST_STREAMS:
+                self.refuse(f"departments/{name}", f"有 {kept} 个写入流，一个提供方最多 {MOST_STREAMS} 个，请分到多个提供方",
+                            f"has {kept} streams, a provider may have {MOST_STREAMS}: spread them over several")
             declared[name] = Department(id=name, title=file.title, title_en=file.title_en, roles=file.roles, streams=streams,
                                         stop_line=file.stop_line)
             self._check_partitions(name, file)

@@ -33,7 +33,7 @@ BUS_REASONS: dict[str, Reason] = {
         Text("模式属于另一个提供方", "the schema belongs to another provider"),
         Text("只在自己的原始通道上发布自己的数据资源", "publish your own datasets on your own raw lane only")),
     "foreign_stream": Reason(
-        Text("写入流没有登记在这个提供方名下", "the stream is not registered to this provider"),
+        Text("写入流没有登记在这个提供方名下，或不由它写入", "the stream is not registered to this provider, or not its to write"),
         Text("把写入流加入部门的 streams 并执行 shutong apply", "add the stream to the department's streams and run shutong apply")),
     "key_mismatch": Reason(
         Text("Kafka 键与由记录算出的键不同", "the Kafka key is not the key computed from the row"),
@@ -60,6 +60,10 @@ BUS_REASONS: dict[str, Reason] = {
     "at_in_future": Reason(
         Text("发生时间在到达之后", "it happened after it arrived, by its own word"),
         Text("校准源系统的时钟，检查时区", "set the clock of the source system, and check its time zone")),
+    "replay_raced": Reason(
+        Text("重放途中，同一条记录又有了新事件", "a newer event of its record came in while it was replayed"),
+        Text("再次执行 shutong quarantine replay：新事件有效时它会按“已被取代”关闭",
+             "replay it again: if the newer event is good, it is closed as superseded"), "timeliness"),
     "too_large": Reason(
         Text("超过通道的大小上限", "larger than its lane allows"),
         Text("缩小记录，大附件改存链接", "make the record smaller; store large attachments elsewhere")),

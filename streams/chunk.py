@@ -4,6 +4,7 @@ A handler is a pure function `(chunk, plan, memory, now_ms) -> Handled`: it chan
 result with a commit or drop it with an abort (I-5, I-7).
 """
 
+from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias
@@ -48,6 +49,7 @@ class PartitionChange:
     """What handling moved in one partition. `rows` names who holds a record from now on; None: the record is gone.
 
     `held`: the plan version under which the partition was held, 0 if it is not, None if nothing is said of it.
+    `met`: hashes of the keys of what was handled, for the guard over replays.
     """
 
     next_offset: int
@@ -56,6 +58,7 @@ class PartitionChange:
     rows: Mapping[bytes, Holders | None] = field(default_factory=dict)
     held: int | None = None
     window: Window | None = None
+    met: "array[int] | None" = field(default=None, compare=False)
 
 
 @dataclass(slots=True)

@@ -1,7 +1,8 @@
 """clean: raw → clean. Each value on a raw lane meets exactly one fate: cleaned, duplicate or quarantined (I-11).
 
 The order of the checks is the order in which trust grows: can it be read, is it the writer's own (I-17), is it new
-(I-10), is it right (rules), does it fit. Pure: the same arguments give the same `Handled`.
+(I-10) or, replayed, overtaken by nothing newer, is it right (rules), does it fit. Pure: the same arguments give the same
+`Handled`.
 """
 
 import json
@@ -14,6 +15,7 @@ from schemas.errors import RejectError
 from schemas.lanes import room_for
 from schemas.letter import Finding, Letter
 from schemas.names import Names
+from schemas.replay import REPLAY
 from schemas.rules import Judgement
 from schemas.value import is_value
 from streams.chunk import Chunk, Handled, Mark, Part, PartitionChange, Record
@@ -21,6 +23,8 @@ from streams.counting import FateCounts, FindingCounts
 from streams.letters import about, brief, letter_output
 from streams.memory import Memory
 from streams.plan import Source, WorkingPlan, check_version
+from streams.replay.guard import Guard
+from streams.replay.recent import hashes
 from streams.stopline import Window
 
 __all__ = ["LARGEST_STEP", "clean"]
@@ -86,6 +90,7 @@ class _Cleaning:
         self.stream = stream_prefix(f"{part.lane}/{part.partition}", 0)
         mine = memory.of(part.lane, part.partition)
         self.known = mine.marks
+        self.guard = Guard(mine.recent, part.records)
         self.marks = dict(self.known)
         self.counts = FateCounts(self.provider)
         self.found = FindingCounts(self.provider)
@@ -118,7 +123,8 @@ class _Cleaning:
                         self.unreadable(record, error.code)
                     else:
                         why = (distrust(event, source, key, provider, streams)
-                               or place(marks, streams[event.stream], event.epoch, event.seq))
+                               or (place(marks, streams[event.stream], event.epoch, event.seq) if event.stream != REPLAY
+                                   else self.guard.why_not(event, offset, key, log=source.log)))
                         if why:
                             self.turn_away(record, source, event, why)
                         elif event.op == "m":
@@ -138,8 +144,9 @@ class _Cleaning:
     def keep(self, next_offset: int) -> None:
         """Note what moved, and count."""
         moved = {number: mark for number, mark in self.marks.items() if self.known.get(number) != mark}
+        met = hashes([key for offset, _, key, _ in self.part.records if offset < next_offset])
         self.handled.changes[self.part.lane, self.part.partition] = PartitionChange(
-            next_offset, self.plan.version, moved, held=self.held, window=self.window)
+            next_offset, self.plan.version, moved, held=self.held, window=self.window, met=met)
         self.counts.write(self.handled.tallies, self.now_ms)
         self.found.write(self.handled.tallies)
 

@@ -1,7 +1,8 @@
 """What a worker remembers per partition: marks of streams, who holds which record, the plan version (I-9, I-12).
 
 `apply` notes a chunk's changes; an abort takes them back by `forget` and `restore`, from what was committed. Handlers only
-read. Marks and plan version travel as offset metadata; who holds which record is restored from the clean lane itself.
+read. Marks and plan version travel as offset metadata; who holds which record is restored from the clean lane itself;
+which keys were met last is begun anew.
 """
 
 from collections import Counter
@@ -13,6 +14,7 @@ from schemas.errors import HaltError
 from schemas.text import Text
 from streams.chunk import Holders, Mark, PartitionChange, PartitionId
 from streams.metadata import pack, unpack
+from streams.replay.recent import RecentKeys, RecentOfAll
 from streams.stopline import Window
 
 __all__ = ["DEFAULT_LIMIT", "Memory", "PartitionMemory", "dataset_of", "row_cost"]
@@ -52,6 +54,7 @@ class PartitionMemory:
     rows: dict[bytes, Holders] = field(default_factory=dict)
     held: int = 0
     window: Window | None = None
+    recent: RecentKeys = field(default_factory=RecentKeys, compare=False)
 
     def metadata(self) -> str:
         """The offset metadata to commit; a HaltError naming the lane when it cannot fit."""
@@ -67,6 +70,7 @@ class Memory:
         self._partitions: dict[PartitionId, PartitionMemory] = {}
         #: the partitions that are held, and under which plan version; few, so that whoever asks of a lane looks at few
         self._held: dict[PartitionId, int] = {}
+        self._recent = RecentOfAll()
 
     def of(self, lane: str, partition: int) -> PartitionMemory:
         """The memory of an owned partition; a HaltError when it was never restored."""
@@ -80,11 +84,12 @@ class Memory:
     def __contains__(self, partition: PartitionId) -> bool:
         return partition in self._partitions
 
-    def restore(self, lane: str, partition: int, metadata: str, rows: Mapping[bytes, Holders] | None = None) -> None:
-        """Begin (again) with what was committed: its offset metadata, and who held which record at that offset."""
+    def restore(self, lane: str, partition: int, metadata: str, rows: Mapping[bytes, Holders] | None = None,
+                offset: int = 0) -> None:
+        """Begin (again) with what was committed: offset and its metadata, and who held which record at that offset."""
         self.forget(lane, partition)
         plan_version, marks, held = unpack(lane, metadata)
-        memory = PartitionMemory(lane, partition, plan_version, marks, dict(rows or {}))
+        memory = PartitionMemory(lane, partition, plan_version, marks, dict(rows or {}), recent=RecentKeys(offset))
         self._partitions[lane, partition] = memory
         self._hold(memory, held)
         self.bytes += sum(map(row_cost, memory.rows))
@@ -116,6 +121,8 @@ class Memory:
             memory.window = change.window
             if change.held is not None:
                 self._hold(memory, change.held)
+            if change.met:
+                self._recent.add(memory.recent, change.next_offset, change.met)
 
     def held(self, lane: str) -> int:
         """The plan version under which a partition of this lane was held last; 0 if none is. Any thread may ask."""

@@ -117,7 +117,7 @@ class Transaction:
         lane, partition = opening.partition
         if not self.positions.open(opening.generation, opening.partition, opening.offset, fresh=opening.fresh):
             return
-        self.memory.restore(lane, partition, opening.metadata, opening.rows)
+        self.memory.restore(lane, partition, opening.metadata, opening.rows, opening.offset)
         self._group = opening.group
         if opening.fresh:
             self.begun.set()

@@ -57,7 +57,7 @@ def first(city_folder: Path) -> Plan:
 def test_a_first_apply_numbers_schemas_and_streams_and_makes_every_lane(first: Plan) -> None:
     assert first.version == 1
     assert sorted(first.schemas) == [1, 2, 3]
-    assert first.departments["health"].streams == {"health.population": 1, "health.clinic": 2}
+    assert first.departments["health"].streams == {"health.population": 1, "health.clinic": 2, "replay": 3}
     assert first.lanes["raw.health"].partitions == first.lanes["clean.health"].partitions == 2
     assert {"dead.health", "deliver.tax", "deliver.province", "bus.tallies"} <= set(first.lanes)
     assert first.datasets["health.resident"].created == 1
@@ -75,7 +75,16 @@ def test_applying_the_same_directory_again_changes_nothing(city_folder: Path, fi
 def test_a_stream_keeps_its_number_and_a_new_one_gets_a_number_never_used(city_folder: Path, first: Plan) -> None:
     edit(city_folder, "departments/health.toml", '"health.population", "health.clinic"', '"health.new", "health.clinic"')
     second = after(first, compiled(city_folder, first))
-    assert second.departments["health"].streams == {"health.population": 1, "health.clinic": 2, "health.new": 3}
+    assert second.departments["health"].streams == {"health.population": 1, "health.clinic": 2, "replay": 3, "health.new": 4}
+
+
+def test_every_provider_has_the_stream_of_the_replayer_and_names_none_so_itself(city_folder: Path, first: Plan) -> None:
+    old = first.departments["health"].model_copy(update={"streams": {"health.population": 1, "health.clinic": 2}})
+    before = replace(first, departments={**first.departments, "health": old})
+    assert after(before, compiled(city_folder, before)).departments["health"].streams["replay"] == 3
+    assert not any("replay" in each.streams for each in first.departments.values() if "provider" not in each.roles)
+    edit(city_folder, "departments/health.toml", '"health.clinic"', '"replay"')
+    assert "replay" in refusals(city_folder, first)["departments/health"]
 
 
 def test_more_streams_than_a_partition_can_remember_are_refused(city_folder: Path, first: Plan) -> None:
@@ -85,7 +94,7 @@ def test_more_streams_than_a_partition_can_remember_are_refused(city_folder: Pat
         path = city_folder / "departments/health.toml"
         path.write_text(f'title = "卫健委"\nroles = ["provider"]\nstreams = [{names}]\npartitions = 2\n', encoding="utf-8")
         if count == MOST_STREAMS - 2:
-            assert len(after(first, compiled(city_folder, first)).departments["health"].streams) == MOST_STREAMS
+            assert len(after(first, compiled(city_folder, first)).departments["health"].streams) == MOST_STREAMS + len(["replay"])
     assert str(MOST_STREAMS + 1) in refusals(city_folder, first)["departments/health"]
 
 

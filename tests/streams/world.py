@@ -57,8 +57,8 @@ def city(version: int = 1, subscriptions: dict[str, dict[str, Any]] | None = Non
                                      text=output_schema(datasets[dataset_id], item))
     return Plan(
         version=version, schemas=schemas, datasets=datasets, subscriptions=agreed,
-        departments={"health": Department(id="health", title="卫健委", roles=("provider",), streams={STREAM: 1, "other": 3}),
-                     "civil": Department(id="civil", title="民政局", roles=("provider",), streams={"civil.register": 2})},
+        departments={"health": Department(id="health", title="卫健委", roles=("provider",), streams={STREAM: 1, "other": 3, "replay": 4}),
+                     "civil": Department(id="civil", title="民政局", roles=("provider",), streams={"civil.register": 2, "replay": 5})},
         nodes={"luan": Node(id="luan", code="341500", title="六安", kind="self"),
                "anhui": Node(id="anhui", code="340000", title="安徽", kind="upper")},
         lanes={lane: LaneState(partitions=2) for lane in ("raw.health", "clean.health", "raw.civil", "clean.civil")})

@@ -251,3 +251,14 @@ def test_what_was_found_is_committed_with_what_was_counted_and_no_message_outgro
     assert [len(message.rows) for message in told] == [1] + [0] * (len(told) - 1)
     assert max(map(len, values)) < room_for(TALLIES)
     assert [len(decode_tallies(value).findings) for value in asyncio.run(run(handler))] == [0]
+
+
+def test_the_keys_met_are_known_from_where_a_partition_opens() -> None:
+    """Below it nobody knows them, and then no replay passes."""
+
+    async def work() -> int:
+        transaction = Transaction(Kafka(), Memory(), view(1), "w", 1)
+        transaction.open(Opening(transaction.positions.generation, (LANE, 0), 17, False, "", {}, None))
+        return transaction.memory.of(LANE, 0).recent.since
+
+    assert asyncio.run(work()) == 17

@@ -3,7 +3,7 @@
 # already (deploy/kafka/start.sh), so apply finds their files and draws passwords for the departments only.
 set -eu
 umask 077
-for role in worker connect ledger serve; do
+for role in worker connect ledger serve replay; do
     name=$(printf '%s_PASSWORD' "$role" | tr '[:lower:]' '[:upper:]')
     eval "password=\${$name:?}"
     printf '%s\n' "$password" > "$SHUTONG_HOME/secrets/$role.password"

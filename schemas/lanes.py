@@ -48,22 +48,22 @@ class LaneKind:
 
 
 _CONTROL_WRITERS = ("control",)
-_BUREAU = ("worker", "connect", "ledger", "serve", "control")
+_BUREAU = ("worker", "connect", "ledger", "serve", "control", "replay")
 
 LANE_KINDS: dict[str, LaneKind] = {
     row.kind: row
     for row in (
-        LaneKind("raw", Text("原始通道", "raw lane"), "delete", 14 * _DAY, _MIB, ("provider.*", "connect"),
-                 ("worker", "ledger"), log_append_time=True),
+        LaneKind("raw", Text("原始通道", "raw lane"), "delete", 14 * _DAY, _MIB, ("provider.*", "connect", "replay"),
+                 ("worker", "ledger", "replay"), log_append_time=True),
         LaneKind("clean", Text("标准通道", "clean lane"), "compact", -1, 5 * _MIB // 2, ("worker",),
-                 ("worker", "connect", "ledger"),
+                 ("worker", "connect", "ledger", "replay"),
                  extra=(("min.compaction.lag.ms", str(7 * _DAY)), ("delete.retention.ms", str(30 * _DAY)))),
         LaneKind("clean-log", Text("标准事件通道", "clean event lane"), "delete", 90 * _DAY, 5 * _MIB // 2, ("worker",),
-                 ("worker", "connect", "ledger")),
+                 ("worker", "connect", "ledger", "replay")),
         LaneKind("deliver", Text("交付通道", "delivery lane"), "delete", 14 * _DAY, 5 * _MIB // 4, ("worker",),
                  ("subscriber.*", "connect")),
-        LaneKind("dead", Text("隔离区", "quarantine"), "compact,delete", 30 * _DAY, 2 * _MIB, ("worker",),
-                 ("provider.*", "serve")),
+        LaneKind("dead", Text("隔离区", "quarantine"), "compact,delete", 30 * _DAY, 2 * _MIB, ("worker", "replay"),
+                 ("provider.*", "serve", "replay")),
         LaneKind("bus.tallies", Text("计数条", "tallies"), "delete", 60 * _DAY, _MIB, ("worker", "connect"),
                  ("ledger", "serve")),
         *(LaneKind(f"bus.{name}", title, "compact", -1, _MIB, _CONTROL_WRITERS, _BUREAU)
@@ -71,11 +71,12 @@ LANE_KINDS: dict[str, LaneKind] = {
                               ("subscriptions", Text("订阅", "subscriptions")),
                               ("departments", Text("部门", "departments")), ("nodes", Text("节点", "nodes")),
                               ("schemas", Text("模式", "schemas")))),
-        LaneKind("bus.connectors", Text("连接器", "connectors"), "compact", -1, _MIB, ("control", "connect"), _BUREAU),
+        LaneKind("bus.connectors", Text("连接器", "connectors"), "compact", -1, _MIB, ("control", "connect"),
+                 ("worker", "connect", "ledger", "serve", "control")),
         LaneKind("bus.cursors", Text("连接器位置", "connector cursors"), "compact", -1, _MIB, ("connect",),
                  ("connect", "control", "serve")),
         LaneKind("bus.workers", Text("工作进程", "workers"), "compact", -1, _MIB, ("worker",),
-                 ("serve", "control", "worker")),
+                 ("serve", "control", "worker", "replay")),
     )
 }
 

@@ -73,6 +73,20 @@ class Cluster:
         """The first offset that is still there."""
         return self._offsets(places, _SPEC.earliest(), IsolationLevel.READ_UNCOMMITTED)
 
+    def since(self, places: Iterable[Place], moment: int) -> dict[Place, int]:
+        """The first offset whose record carries this time (ms) or a later one; the end where none does."""
+        names = self._settings.names
+        asked = [TopicPartition(names.topic(lane), number, moment) for lane, number in places]
+        ends = self.ends([(names.lane(part.topic), part.partition) for part in asked])
+        watch = Watch(self._settings)
+        consumer = Consumer(self._settings.reader_config(error_cb=watch))
+        try:
+            answer = watch.patiently(lambda wait: consumer.offsets_for_times(asked, wait), self._timeout)
+        finally:
+            consumer.close()
+        found = {(names.lane(part.topic), part.partition): part.offset for part in answer}
+        return {place: found[place] if found[place] >= 0 else end for place, end in ends.items()}
+
     def committed(self, group: str, lanes: Iterable[str]) -> dict[Place, Commit]:
         """What the group of a role has committed, by partition; those without a commit are absent."""
         names = self._settings.names

@@ -5,7 +5,7 @@ whether everything before it lies on Kafka. Not thread-safe: one owner each.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from types import TracebackType
@@ -157,7 +157,8 @@ class TransactionalPublisher(_Writer):
 
     After a RetryError the transaction is aborted and the publisher goes on; after `Unfinished` or a HaltError it is of no
     more use.
-    With `told`, `delivered` says per partition the offset behind the last record sent, once `flush` has returned.
+    With `told`, `delivered` says per partition the offset behind the last record sent, once `flush` has returned, and who
+    sends a record may ask where it was `placed`.
     """
 
     def __init__(self, settings: KafkaSettings, transactional_id: str, *, timeout: float = 30, told: bool = False,
@@ -205,9 +206,14 @@ class TransactionalPublisher(_Writer):
             raise self._leave(_too_old(self._oldest)) from None
 
     def send(self, lane: str, key: bytes | None, value: bytes | None, partition: int = -1, timestamp: int = 0,
-             headers: Headers | None = None) -> None:  # fmt: skip
-        """Queue one record of the open transaction; RejectError `too_large` when it does not fit in the lane."""
-        if partition < 0 and not timestamp and headers is None:
+             headers: Headers | None = None, placed: Callable[[int], None] | None = None) -> None:  # fmt: skip
+        """Queue one record of the open transaction; RejectError `too_large` when it does not fit in the lane.
+
+        `placed` is told its offset, by the time `flush` has returned.
+        """
+        if placed is not None:
+            self._produce(lane, key, value, partition=partition, timestamp=timestamp, on_delivery=partial(self._place, placed))
+        elif partition < 0 and not timestamp and headers is None:
             self._produce(lane, key, value)
         else:
             self._produce(lane, key, value, partition=partition, timestamp=timestamp, headers=headers)
@@ -255,6 +261,11 @@ class TransactionalPublisher(_Writer):
         """Of no more use from now on."""
         self._left = problem
         return Unfinished(problem)
+
+    def _place(self, placed: Callable[[int], None], error: KafkaError | None, message: Message) -> None:
+        self._note(error, message)
+        if error is None:
+            placed(message.offset() or 0)
 
     def _note(self, error: KafkaError | None, message: Message) -> None:
         if error is None:

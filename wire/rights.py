@@ -13,14 +13,18 @@ from schemas.text import Text
 
 __all__ = ["BUREAU", "BUS_LANES", "Right", "check_role", "rights"]
 
-#: The roles of the bureau's own processes. The others are `provider.<department>` and `subscriber.<department>`.
-BUREAU = ("worker", "connect", "ledger", "serve", "control")
+#: The roles of the bureau's own processes, and of whoever settles what lies in quarantine. The others are
+#: `provider.<department>` and `subscriber.<department>`.
+BUREAU = ("worker", "connect", "ledger", "serve", "control", "replay")
 
 #: The lanes every bus has, whatever its departments: one partition each.
 BUS_LANES: dict[str, int] = {kind: 1 for kind in LANE_KINDS if kind.startswith("bus.")}
 
 #: Who compares positions with the workers': lag, books, the first commit of a new lane, reconciliation.
-_WATCH_WORKERS = ("connect", "ledger", "serve", "control")
+_WATCH_WORKERS = ("connect", "ledger", "serve", "control", "replay")
+
+#: Who writes under one transactional id, one at a time.
+_ALONE = {"control": "bus.control", "replay": "bus.replay"}
 
 
 class Right(NamedTuple):
@@ -85,8 +89,8 @@ def _groups(role: str, names: Names) -> Iterator[Right]:
 
 
 def _transactions(role: str, names: Names) -> Iterator[Right]:
-    if role == "control":
-        yield Right("TRANSACTIONAL_ID", names.transactional_id("bus.control"), "LITERAL", "WRITE")
+    if role in _ALONE:
+        yield Right("TRANSACTIONAL_ID", names.transactional_id(_ALONE[role]), "LITERAL", "WRITE")
     elif role in ("worker", "connect") or role.startswith("provider."):
         yield Right("TRANSACTIONAL_ID", f"{names.transactional_id(role)}.", "PREFIXED", "WRITE")
 

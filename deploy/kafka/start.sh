@@ -13,7 +13,7 @@ listen=${KAFKA_LISTEN:-INSIDE://0.0.0.0:9092,OUTSIDE://0.0.0.0:9094,CONTROLLER:/
 quorum=${KAFKA_QUORUM:-1@127.0.0.1:9093}
 scram=org.apache.kafka.common.security.scram.ScramLoginModule
 plain=org.apache.kafka.common.security.plain.PlainLoginModule
-bureau="worker connect ledger serve"
+bureau="worker connect ledger serve replay"
 
 word() {
     # The value of a password variable; letters, digits, - and _ only, for it is written into property files.

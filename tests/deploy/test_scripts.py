@@ -23,7 +23,7 @@ from wire.probe import answers, wait_for_kafka
 from wire.settings import KafkaSettings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
-BUREAU = ("worker", "connect", "ledger", "serve")
+BUREAU = ("worker", "connect", "ledger", "serve", "replay")
 
 
 def run(script: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

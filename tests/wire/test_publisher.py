@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
@@ -143,3 +144,17 @@ def test_writing_without_the_right_halts_with_the_lanes_name(admin, lane, join):
     with pytest.raises(HaltError, match=r"subscriber\.tax"):
         TransactionalPublisher(tax, "connect.a")
     assert values(admin, lane) == []
+
+
+def test_each_record_of_a_transaction_may_ask_where_it_was_placed(admin, lane):
+    with TransactionalPublisher(admin, "connect.a", told=True) as publisher:
+        with publisher.transaction():
+            publisher.send(lane, b"k", b"first")
+        placed: dict[str, int] = {}
+        with publisher.transaction():
+            for name in ("one", "two"):
+                publisher.send(lane, b"k", name.encode(), 0, placed=partial(placed.__setitem__, name))
+            publisher.flush()
+            asked = dict(placed)
+    lying = {(record.value or b"").decode(): record.offset for record in read_all(admin, [lane])}
+    assert asked == {name: lying[name] for name in ("one", "two")}

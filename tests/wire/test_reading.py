@@ -156,3 +156,14 @@ def test_many_lanes_are_asked_after_in_one_call(admin, provisioner):
     assert cluster.partitions(lanes) == lanes
     assert cluster.existing([*lanes, "raw.nowhere"]) == lanes
     assert set(cluster.ends(cluster.places(lanes)).values()) == {0}
+
+
+def test_where_a_lane_is_from_a_moment_on_is_its_first_record_of_then_or_later_else_its_end(admin, provisioner):
+    provisioner.ensure_lanes({"clean.times": 2})
+    with Publisher(admin) as publisher:
+        for moment in (1000, 3000, 2000, 5000):
+            publisher.send("clean.times", b"k", b"v", 0, timestamp=moment)
+    places = [("clean.times", 0), ("clean.times", 1)]
+    since = {moment: Cluster(admin).since(places, moment) for moment in (0, 1000, 1001, 3001, 5001)}
+    assert {moment: found["clean.times", 0] for moment, found in since.items()} == {0: 0, 1000: 0, 1001: 1, 3001: 3, 5001: 4}
+    assert {found["clean.times", 1] for found in since.values()} == {0}

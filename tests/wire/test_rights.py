@@ -52,6 +52,15 @@ def test_workers_read_raw_and_write_what_follows_from_it():
     assert not may("worker", "WRITE", "raw.health")
 
 
+def test_the_replayer_writes_where_letters_lie_and_where_events_come_from_and_nothing_else():
+    assert all(may("replay", "WRITE", lane) for lane in ("raw.health", "dead.health"))
+    assert all(may("replay", "READ", lane) for lane in ("raw.health", "dead.health", "clean.health", "bus.plan", "bus.workers"))
+    others = ("clean.health", "deliver.tax", *BUS_LANES)
+    assert not any(may("replay", "WRITE", lane) for lane in others)
+    assert not any(may("replay", "READ", lane) for lane in ("deliver.tax", "bus.tallies", "bus.cursors"))
+    assert [role for role in (*BUREAU, *OUTSIDE) if may(role, "WRITE", "dead.health")] == ["worker", "replay"]
+
+
 @pytest.mark.parametrize("role", [*BUREAU, *OUTSIDE])
 def test_groups_and_transactions_are_the_roles_own(role):
     group, identity = NAMES.group(role), NAMES.transactional_id(role)
@@ -59,10 +68,9 @@ def test_groups_and_transactions_are_the_roles_own(role):
         if right.kind == "GROUP" and right.operation == "READ":
             assert right.name in (group, f"{group}.")
         if right.kind == "TRANSACTIONAL_ID":
-            assert right.name in (f"{identity}.", "t1.bus.control")
-    assert (Right("TRANSACTIONAL_ID", "t1.bus.control", "LITERAL", "WRITE") in rights(role, NAMES)) == (
-        role == "control"
-    )
+            assert right.name in (f"{identity}.", "t1.bus.control", "t1.bus.replay")
+    for alone in ("control", "replay"):
+        assert (Right("TRANSACTIONAL_ID", f"t1.bus.{alone}", "LITERAL", "WRITE") in rights(role, NAMES)) == (role == alone)
 
 
 def test_no_right_reaches_beyond_the_prefix():

@@ -12,6 +12,7 @@ from trial.oracle.letters import TOO_LARGE, Letter, about, brief
 from trial.oracle.plan import ROOM, Dataset
 from trial.oracle.quality import Flaw, flaws, timing
 from trial.oracle.records import Record, digest, fingerprint, is_marker
+from trial.oracle.replays import REPLAY, Claim, Place, Replays, standing
 from trial.oracle.rules import Finding, RowRules
 from trial.oracle.tables import SourceState
 
@@ -46,14 +47,15 @@ class Fate(NamedTuple):
     flaws: frozenset[Flaw] = frozenset()
 
 
-def judged(eras: Eras, codec: Codec, lane: str, records: Iterable[Record],
-           sources: dict[str, SourceState]) -> Iterator[tuple[Record, Fate]]:
-    """Each value and marker of one raw lane with its fate; tombstones have none. Fills the state per stream."""
-    clerk = _Clerk(eras, codec, lane, sources)
+def judged(eras: Eras, codec: Codec, lane: str, records: Iterable[Record], sources: dict[str, SourceState], replays: Replays,
+           claimed: Mapping[Place, Claim]) -> Iterator[tuple[Record, Fate]]:
+    """Each value and marker of one raw lane with its fate; tombstones have none. Fills the state per stream, and `replays`."""
+    clerk = _Clerk(eras, codec, lane, sources, replays, claimed)
     for record in records:
         if record.value is not None:
             fate = clerk.judge(record, record.value)
             yield record, fate._replace(counted=False) if is_marker(record) else fate
+        replays.met(record)
 
 
 def passed(record: Record, dataset: Dataset, event: Mapping[str, Any]) -> Fate:
@@ -66,8 +68,11 @@ def passed(record: Record, dataset: Dataset, event: Mapping[str, Any]) -> Fate:
 class _Clerk:
     """Judges the values of one lane in the order of each partition."""
 
-    def __init__(self, eras: Eras, codec: Codec, lane: str, sources: dict[str, SourceState]) -> None:
+    def __init__(self, eras: Eras, codec: Codec, lane: str, sources: dict[str, SourceState], replays: Replays,
+                 claimed: Mapping[Place, Claim]) -> None:
         self._eras = eras
+        self._replays = replays
+        self._claimed = claimed
         self._sources = sources
         self._codec = codec
         self._provider = lane.split(".")[1]
@@ -80,22 +85,45 @@ class _Clerk:
     def judge(self, record: Record, value: bytes) -> Fate:
         self._plan, self._streams, self._rules = self._of_plan[self._eras.of_raw(record)]
         try:
-            dataset = self._plan.by_schema.get(self._codec.number(value))
-            if dataset is None:
+            number = self._codec.number(value)
+            dataset = self._plan.by_schema.get(number)
+            if dataset is None or self._came_before(record, max(dataset.created, self._plan.created[number])):
                 raise UnknownSchema
             event = self._codec.resolved(*self._codec.read(value), dataset.schema)
         except UnknownSchema:
+            self._replays.turned_away(record, record.offset, b"")
             return self._unreadable(record, "unknown_schema")
         except Unreadable:
+            self._replays.turned_away(record, record.offset, b"")
             return self._unreadable(record, "undecodable")
-        return self._judge_event(record, dataset, event)
+        fate = self._judge_event(record, dataset, event)
+        self._note(record, dataset, event, fate)
+        return fate
+
+    def _came_before(self, record: Record, created: int) -> bool:
+        """Whether a worker met the event when it did not know its schema yet: its letter says so, and of which plan."""
+        claim = self._claimed.get((record.partition, record.offset))
+        return claim is not None and claim.reasons == {"unknown_schema"} and claim.plan_version < created
+
+    def _note(self, record: Record, dataset: Dataset, event: Mapping[str, Any], fate: Fate) -> None:
+        """For the exchange of letters and events that are replayed."""
+        meta = event["meta"]
+        known = standing(meta, record.offset) if meta["stream"] == REPLAY and meta["cause"] == REPLAY else None
+        origin = known.origin if known else record.offset
+        identity = repr((meta["id"], meta["op"], meta["at"], meta["source"], meta["path"])).encode()
+        if known and fate.stream and not (fate.letter and fate.letter.is_of("foreign_stream")):
+            self._replays.went_out(record, origin, digest(identity))
+        if fate.kind == "cleaned":
+            self._replays.good(record, origin, log=dataset.log)
+        elif fate.letter is not None:
+            self._replays.turned_away(record, origin, digest(identity))
 
     def _judge_event(self, record: Record, dataset: Dataset, event: Mapping[str, Any]) -> Fate:
         meta, row = event["meta"], event["row"]
         wrong = self._trust(record, dataset, event)
         if wrong:
             return self._rejected(record, wrong, dataset, event, row)
-        step = self._step(record.partition, meta)
+        step = self._replayed(record, dataset, meta) if meta["stream"] == REPLAY else self._step(record.partition, meta)
         if step == "duplicate":
             return self._fate(record, step, dataset, event, row)
         if step:
@@ -104,7 +132,8 @@ class _Clerk:
             value = self._stamped(record, dataset, event, None, None)
             return self._fate(record, "marker", dataset, event, row)._replace(
                 mark=fingerprint(record.timestamp, record.key, value))
-        self._sources.setdefault(meta["stream"], SourceState()).apply(record.key or b"", row)
+        if meta["stream"] != REPLAY:  # no department's table is behind it
+            self._sources.setdefault(meta["stream"], SourceState()).apply(record.key or b"", row)
         return self._apply_rules(record, dataset, event)
 
     def _trust(self, record: Record, dataset: Dataset, event: Mapping[str, Any]) -> str:
@@ -129,6 +158,19 @@ class _Clerk:
             return "position_jump"
         self._marks[here] = position
         return ""
+
+    def _replayed(self, record: Record, dataset: Dataset, meta: Mapping[str, Any]) -> str:
+        """What stands against an event of the replayer: that it is none, or that its record had something newer on the way.
+
+        A worker may know too little of the way, and then turns it away too: that it did stands in the letter.
+        """
+        known = standing(meta, record.offset)
+        if known is None or meta["cause"] != REPLAY or meta["op"] == "m":
+            return "foreign_stream"
+        if dataset.log:
+            return ""
+        claim = self._claimed.get((record.partition, record.offset))
+        return "replay_raced" if self._replays.raced(record, known.guard) or (claim and claim.reasons == {"replay_raced"}) else ""
 
     def _apply_rules(self, record: Record, dataset: Dataset, event: Mapping[str, Any]) -> Fate:
         row = event["row"]

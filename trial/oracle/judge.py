@@ -7,14 +7,18 @@ from itertools import chain
 from sys import intern
 from typing import Any, Literal
 
-from trial.oracle.avro import Codec, Unreadable
+import fastavro
+
+from trial.oracle.avro import Codec, Unreadable, plain
 from trial.oracle.books import Books
 from trial.oracle.clean import Fate, judged, passed
 from trial.oracle.eras import Eras
+from trial.oracle.keys import key_of
 from trial.oracle.lanes import CleanLane, Inbox, Place
 from trial.oracle.letters import TOO_LARGE, UNDECODABLE, Letter, Mailing, check_letters
 from trial.oracle.plan import ROOM, Dataset, Plan
 from trial.oracle.records import Problems, Record, fingerprint
+from trial.oracle.replays import Claim, Replays, claims
 from trial.oracle.route import Router
 from trial.oracle.tables import SinkTable, SourceState
 
@@ -104,6 +108,7 @@ class _Case:
         self._secret = secret
         self._lanes = lanes
         self._schema = letter_schema
+        self._shape = fastavro.parse_schema(plain(letter_schema))
         self._codec = Codec(plan.schemas)
         by_id = {item.id: item for item in plan.subscriptions}
         self.verdict.tables = {name: SinkTable(name, by_id[name].fields) for name in tables}
@@ -162,8 +167,11 @@ class _Case:
     def _clean(self, lanes: Iterable[str], provider: str) -> Iterator[tuple[Record, Fate, Mapping[str, Any]]]:
         """The events of the clean lanes that belong there, after everything that raw leads to was compared."""
         raw = f"raw.{provider}"
-        fates = self._fates(raw)
-        self._check_letters(provider, {(raw, *place, ""): fate.letter for place, fate in fates.items() if fate.letter}, "clean")
+        replays = Replays(raw, self.verdict.problems)
+        fates = self._fates(raw, replays, claims(self._lanes(f"dead.{provider}"), self._shape, raw))
+        owed = {(raw, *place, ""): fate.letter for place, fate in fates.items() if fate.letter}
+        self._check_letters(provider, owed, "clean", replays)
+        replays.check()
         for lane in lanes:
             due = {place: fate for place, fate in fates.items() if fate.lane == lane}
             yield from CleanLane(lane, self.plan.lanes[lane], self._codec, due, self.verdict.problems).events(self._lanes(lane))
@@ -186,9 +194,18 @@ class _Case:
         """The dataset as it was when events first went on under this schema id."""
         return self.eras.plans[self.eras.first_with(number)].by_schema[number]
 
-    def _check_letters(self, provider: str, owed: Mapping[Mailing, Letter], hop: Hop) -> None:
+    def _check_letters(self, provider: str, owed: Mapping[Mailing, Letter], hop: Hop, replays: Replays | None = None) -> None:
         lane = f"dead.{provider}"
-        check_letters(lane, self.plan, self._schema, self._lanes(lane), owed, hop, self.verdict.problems)
+        check_letters(lane, self.plan, self._schema, self._lanes(lane), owed, hop, self.verdict.problems, replays, self._key_of_repair)
+
+    def _key_of_repair(self, value: bytes) -> bytes | None:
+        """The key a repaired event travels under; None for one that has no row to tell it."""
+        try:
+            number, event = self._codec.read(value)
+        except Unreadable:
+            return None
+        row = event["row"] if event["row"] is not None else event["before"]
+        return key_of(self.plan.by_schema[number], row) if row is not None else None
 
     def inboxes(self) -> None:
         """Every inbox, read to its end."""
@@ -201,9 +218,9 @@ class _Case:
         lane = f"deliver.{subscriber}"
         return Inbox(lane, self.plan.lanes[lane], self._codec, self.verdict.problems)
 
-    def _fates(self, lane: str) -> dict[Place, Fate]:
+    def _fates(self, lane: str, replays: Replays, claimed: Mapping[Place, Claim]) -> dict[Place, Fate]:
         fates: dict[Place, Fate] = {}
-        for record, fate in judged(self.eras, self._codec, lane, self._lanes(lane), self.verdict.sources):
+        for record, fate in judged(self.eras, self._codec, lane, self._lanes(lane), self.verdict.sources, replays, claimed):
             fates[record.partition, record.offset] = fate
             if fate.counted:
                 self.verdict.books.fate(fate)

@@ -1,7 +1,6 @@
 """The quarantine: for each rejected event one letter, with its original bytes, every reason, and all it says besides."""
 
-from collections.abc import Iterable, Mapping
-from io import BytesIO
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, Self
 
 import fastavro
@@ -9,6 +8,7 @@ import fastavro
 from trial.oracle.avro import plain, varint
 from trial.oracle.plan import ROOM, Dataset, Plan
 from trial.oracle.records import Problems, Record, difference, fingerprint, partition_of
+from trial.oracle.replays import Replays, read_letter
 from trial.oracle.rules import Finding
 
 __all__ = ["TOO_LARGE", "UNDECODABLE", "Letter", "Mailing", "about", "check_letters"]
@@ -59,6 +59,10 @@ class Letter(NamedTuple):
         return letter._replace(dataset=dataset.id, stream=meta["stream"], epoch=meta["epoch"], seq=meta["seq"],
                                rules_version=dataset.rules_version)
 
+    def is_of(self, reason: str) -> bool:
+        """Whether this is its one reason, about the whole event."""
+        return [finding[:2] for finding in self.findings] == [("", reason)]
+
     @property
     def reasons(self) -> frozenset[tuple[str, str]]:
         """(field, reason) of every finding."""
@@ -66,42 +70,58 @@ class Letter(NamedTuple):
 
 
 def check_letters(lane: str, plan: Plan, schema: Any, records: Iterable[Record], owed: Mapping[Mailing, Letter], hop: str,
-                  problems: Problems) -> None:
-    """The letters of one quarantine that one hop wrote: `clean` on events, `route` on single deliveries."""
+                  problems: Problems, replays: Replays | None = None, key_of_repair: Callable[[bytes], bytes | None] = lambda value: None,
+                  ) -> None:  # fmt: skip
+    """The letters of one quarantine that one hop wrote: `clean` on events, `route` on single deliveries.
+
+    A letter comes once as it was written, then perhaps with repairs, then perhaps closed; of what was closed `replays` hears.
+    """
     shape = fastavro.parse_schema(plain(schema))
-    seen: set[Mailing] = set()
+    seen: dict[Mailing, str] = {}
+    repaired: dict[Mailing, bytes | None] = {}
     for record in records:
-        letter = _read(record.value or b"", shape)
+        letter = read_letter(record.value or b"", shape)
         if letter is None:
             if hop == "clean":
                 problems.add("wrong_content", f"{record.place} is no letter")
             continue
-        place = _place(letter)
+        place, state = _place(letter), _state(letter)
         if hop != ("route" if place[3] else "clean"):
             continue
         expected = owed.get(place)
         if expected is None:
             problems.add("wrong_content", f"{record.place} quarantines what is not to be rejected")
-        elif place in seen:
+            continue
+        if seen.get(place) == "closed":
+            problems.add("wrong_content", f"{record.place} changes a letter that is closed: {_name(place)}")
+        elif place in seen and state == "open":
             problems.add("duplicated", f"{record.place} repeats the letter of {_name(place)}")
-        else:
-            seen.add(place)
-            for wrong in _differences(record, letter, expected, plan, lane):
-                problems.add("wrong_content", f"{record.place}: {wrong}")
-                break
+            continue
+        seen[place] = state
+        for wrong in _differences(record, letter, expected, plan, lane):
+            problems.add("wrong_content", f"{record.place}: {wrong}")
+            break
+        if state == "repaired":
+            repaired[place] = key_of_repair(letter["repaired"])
+        elif state == "closed" and replays is not None:
+            replays.closed(letter, repaired.get(place), record.place)
     for place in owed:
         if place not in seen:
             problems.add("lost", f"{_name(place)} has no letter on {lane}")
 
 
+def _state(letter: Mapping[str, Any]) -> str:
+    return "closed" if letter["closed"] else "repaired" if letter["repaired"] is not None else "open"
+
+
 def _differences(record: Record, letter: Mapping[str, Any], expected: Letter, plan: Plan, lane: str) -> Iterable[str]:
     """What is wrong with a letter, by the names of its parts."""
-    found = fingerprint(letter["arrived"], letter["key"], letter["value"])
-    if not (found == expected.mark or _is_left_out(record, letter, expected)):
-        yield f"another {difference(expected.mark, found)} than the original"
+    state = _state(letter)
+    yield from _settled(letter) if state == "closed" else _original(record, letter, expected)
     findings = tuple((one["field"], one["reason"], one["severity"], one["proposed"]) for one in letter["findings"])
-    if findings != expected.findings:
-        fields = sorted({f"{one[0]}:{one[1]}" for one in {*findings} ^ {*expected.findings}})
+    right = tuple((*one[:3], "") for one in expected.findings) if state == "closed" else expected.findings
+    if findings != right:
+        fields = sorted({f"{one[0]}:{one[1]}" for one in {*findings} ^ {*right}})
         yield f"reasons differ in {', '.join(fields) or 'their order'}"
     for name in ("dataset", "stream", "epoch", "seq", "rules_version"):
         if letter[name] != getattr(expected, name):
@@ -112,8 +132,29 @@ def _differences(record: Record, letter: Mapping[str, Any], expected: Letter, pl
         yield "its key is not the place of the original"
     elif record.partition != partition_of(record.key, plan.lanes[lane]):
         yield "its key belongs in another partition"
-    if record.timestamp != letter["handled"]:
+    if record.timestamp != letter["handled" if state == "open" else "changed"]:
         yield "its time is not that of its handling"
+    if (state == "open") == bool(letter["by"]):
+        yield "nobody is named who changed it" if state != "open" else "somebody is named who changed nothing"
+
+
+def _original(record: Record, letter: Mapping[str, Any], expected: Letter) -> Iterable[str]:
+    """An open letter holds the event as it came."""
+    found = fingerprint(letter["arrived"], letter["key"], letter["value"])
+    if not (found == expected.mark or _is_left_out(record, letter, expected)):
+        yield f"another {difference(expected.mark, found)} than the original"
+    if letter["replayed"] != -1:
+        yield "an open letter was replayed"
+
+
+def _settled(letter: Mapping[str, Any]) -> Iterable[str]:
+    """A closed letter holds nobody's data any more, and says how it was closed."""
+    if any(letter[name] is not None for name in ("key", "value", "repaired")):
+        yield "a closed letter still holds the event"
+    if letter["closed"] not in (("dropped",) if letter["subscription"] else ("dropped", "replayed", "superseded")):
+        yield "closed in a way there is none of"
+    if (letter["closed"] == "replayed") != (letter["replayed"] >= 0):
+        yield "where it was replayed to does not fit how it was closed"
 
 
 def _is_left_out(record: Record, letter: Mapping[str, Any], expected: Letter) -> bool:
@@ -122,15 +163,6 @@ def _is_left_out(record: Record, letter: Mapping[str, Any], expected: Letter) ->
         return False
     originals = sum(len(varint(size)) + size for size in (expected.key_size, expected.value_size))
     return len(record.key or b"") + len(record.value or b"") + originals > ROOM["dead"]
-
-
-def _read(value: bytes, shape: Any) -> Mapping[str, Any] | None:
-    source = BytesIO(value)
-    try:
-        letter: Any = fastavro.schemaless_reader(source, shape, None)
-    except (EOFError, IndexError, ValueError):
-        return None
-    return None if source.read(1) else letter
 
 
 def _place(letter: Mapping[str, Any]) -> Mailing:

@@ -22,6 +22,7 @@ class Dataset(NamedTuple):
     division_field: str = ""
     cycle: str = "real-time"
     log: bool = False
+    created: int = 0
     #: alias -> the field's name now
     aliases: Mapping[str, str] = {}
 
@@ -60,6 +61,8 @@ class Plan:
         self.version: int = given["version"]
         self.home = next(node["code"] for node in given["nodes"] if node["kind"] == "self")
         self.schemas: dict[int, str] = {item["number"]: item["text"] for item in given["schemas"]}
+        #: schema id -> the version of the plan that brought it
+        self.created: dict[int, int] = {item["number"]: item["created"] for item in given["schemas"]}
         self.streams = {item["id"]: frozenset(item["streams"]) for item in given["departments"]}
         self.datasets = {item["id"]: _dataset(item) for item in given["datasets"]}
         #: by the schema id of every version of a dataset, and by those alone under which events go on
@@ -81,7 +84,7 @@ class Plan:
 def _dataset(item: Mapping[str, Any]) -> Dataset:
     rules = {field: tuple(names) for field, names in item["rules"].items()}
     return Dataset(item["id"], item["provider"], tuple(item["key"]), item["event_schema"], rules,
-                   item["rules_version"], item["division_field"], item["cycle"], item["kind"] == "log",
+                   item["rules_version"], item["division_field"], item["cycle"], item["kind"] == "log", item["created"],
                    _aliases(item["row_schema"]))
 
 

@@ -10,9 +10,10 @@ from typing import Any
 
 from schemas.errors import HaltError
 from schemas.text import Text
+from wire.secret import read_secret
 from wire.settings import KafkaSettings
 
-__all__ = ["CONNECTION", "DEFAULT_HOME", "connect", "exactly", "home_directory", "ledger_address", "remember"]
+__all__ = ["CONNECTION", "DEFAULT_HOME", "connect", "connect_as", "exactly", "home_directory", "ledger_address", "remember"]
 
 DEFAULT_HOME = ".shutong"
 CONNECTION = "connection.json"
@@ -40,6 +41,17 @@ def connect(home: Path) -> KafkaSettings:
         given = KafkaSettings()
         kafka |= {"kafka_password": given.kafka_password, "kafka_password_file": given.kafka_password_file}
     return exactly(**kafka)
+
+
+def connect_as(home: Path, role: str) -> KafkaSettings:
+    """The bus that runs under `home`, spoken to as one of its roles rather than as its administrator.
+
+    Where the environment names the bus, it names the user too; without a password of the role here, it is as for `connect`.
+    """
+    settings, password = connect(home), home / "secrets" / f"{role}.password"
+    if os.environ.get("SHUTONG_BOOTSTRAP") or not password.exists():
+        return settings
+    return settings.as_role(role, read_secret(password))
 
 
 def exactly(**known: Any) -> KafkaSettings:

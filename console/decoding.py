@@ -15,9 +15,10 @@ from schemas.errors import BusError, RejectError
 from schemas.letter import Letter
 from schemas.names import TALLIES
 from schemas.text import Text
+from streams.replay.mending import changed_fields
 from wire.reading import Record
 
-__all__ = ["Decoder", "letter_id"]
+__all__ = ["Decoder"]
 
 Shown = dict[str, Any]
 
@@ -64,7 +65,7 @@ class Decoder:
         except BusError as error:
             return self._unread(record, error)
         placed = self._placed(record, self._blind) | {"key": (record.key or b"").decode(errors="replace")}
-        return placed | {"what": "letter", "dataset": letter.dataset, "id": letter_id(letter),
+        return placed | {"what": "letter", "dataset": letter.dataset, "id": letter.place, "state": letter.closed or letter.state,
                          "findings": self.findings(letter), "size": len(letter.value or b"")}
 
     def findings(self, letter: Letter) -> list[Shown]:
@@ -73,6 +74,17 @@ class Decoder:
         veil = self.veil(dataset.event_schema) if dataset else self._blind
         return [{"field": one.field, "reason": one.reason, "severity": one.severity,
                  "proposed": veil.field(one.field, one.after)} for one in letter.findings]
+
+    def changes(self, letter: Letter) -> list[Shown]:
+        """The fields that the repair of a letter changes, before and after, veiled; none where one of both cannot be read."""
+        try:
+            number = unframe(letter.value or b"")
+            codec, veil, _ = self._schema(number)
+            before, after = codec.decode(letter.value or b"").row, codec.decode(letter.repaired or b"").row
+        except BusError:
+            return []
+        return [{"field": name, "before": veil.field(name, old), "after": veil.field(name, new)}
+                for name, (old, new) in changed_fields(before, after).items()]
 
     def tallies(self, record: Record) -> Shown:
         """One message of bus.tallies: nothing in it is anybody's."""
@@ -121,12 +133,6 @@ class Decoder:
                 return dataset
         outputs = (each.dataset for each in self._plan.subscriptions.values() if each.output_schema == number)
         return datasets.get(next(outputs, ""))
-
-
-def letter_id(letter: Letter) -> str:
-    """What a person calls a letter: where the rejected event stands, and the subscription if routing rejected it."""
-    place = f"{letter.lane}/{letter.partition}/{letter.offset}"
-    return f"{place}/{letter.subscription}" if letter.subscription else place
 
 
 def _row_fields(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:

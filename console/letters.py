@@ -1,20 +1,20 @@
-"""The quarantine as people see it: letters in groups of place, dataset, reason and field; and the words of a reason."""
+"""The quarantine as people see it: letters in groups of dataset, reason, field and rules, and the words of a reason."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from console.decoding import letter_id
 from schemas.codec import decode_letter
 from schemas.control import Plan
 from schemas.errors import RejectError
 from schemas.letter import Letter
+from schemas.names import Names
 from schemas.reasons import Reason
 from schemas.rules import REASONS
 from schemas.text import Text
 from wire.reading import Record
 
-__all__ = ["Count", "Group", "dead_lanes", "find_letter", "grouped", "in_words"]
+__all__ = ["Count", "Group", "dead_lanes", "find_letter", "grouped", "in_words", "provider_in"]
 
 _UNKNOWN = Reason(Text("未知的原因", "a reason unknown here"), Text("升级 shutong 后再看", "upgrade shutong and look again"))
 
@@ -26,20 +26,25 @@ class Group(NamedTuple):
     dataset: str
     reason: str
     field: str
+    rules_version: str
+    #: how it was closed; "" while it is open
+    closed: str = ""
 
 
 @dataclass
 class Count:
-    """How many letters, when the first and the last was handled (ms), and the id of the last."""
+    """How many letters, how many of them are repaired, when the first and the last was handled (ms), the id of the last."""
 
     letters: int = 0
+    repaired: int = 0
     first: int = 0
     last: int = 0
     latest: str = ""
 
-    def add(self, handled: int, name: str) -> None:
+    def add(self, handled: int, name: str, *, repaired: bool = False) -> None:
         """One letter more."""
         self.letters += 1
+        self.repaired += repaired
         self.first = min(self.first or handled, handled)
         if handled >= self.last:
             self.last, self.latest = handled, name
@@ -49,6 +54,7 @@ class _Line(NamedTuple):
     groups: tuple[Group, ...]
     handled: int
     name: str
+    repaired: bool = False
 
 
 def dead_lanes(plan: Plan, provider: str = "") -> list[str]:
@@ -61,8 +67,8 @@ def dead_lanes(plan: Plan, provider: str = "") -> list[str]:
     return lanes
 
 
-def grouped(records: Iterable[Record], reason: str = "", dataset: str = "") -> dict[Group, Count]:
-    """The letters that still lie there, counted in every group they belong to; the largest group first."""
+def grouped(records: Iterable[Record], wanted: Callable[[Group], bool] = lambda group: not group.closed) -> dict[Group, Count]:
+    """The letters counted in every group they belong to and that is wanted, by default the open ones; the largest first."""
     lying: dict[tuple[str, bytes], _Line] = {}
     for record in records:
         place = (record.lane, record.key or b"")
@@ -73,8 +79,8 @@ def grouped(records: Iterable[Record], reason: str = "", dataset: str = "") -> d
     counts: dict[Group, Count] = {}
     for line in lying.values():
         for group in line.groups:
-            if reason in ("", group.reason) and dataset in ("", group.dataset):
-                counts.setdefault(group, Count()).add(line.handled, line.name)
+            if wanted(group):
+                counts.setdefault(group, Count()).add(line.handled, line.name, repaired=line.repaired)
     return dict(sorted(counts.items(), key=lambda item: (-item[1].letters, item[0])))
 
 
@@ -87,6 +93,16 @@ def find_letter(records: Iterable[Record], name: str) -> Letter | None:
     return decode_letter(found.value) if found is not None and found.value is not None else None
 
 
+def provider_in(name: str) -> str:
+    """The provider in a letter's id; RejectError `usage` for a text that is no id."""
+    lane, *place = name.split("/")
+    if len(place) not in (2, 3) or "." not in lane or not all(part.isdigit() for part in place[:2]):
+        raise RejectError("usage", Text(f"{name} 不是隔离区编号", f"{name} is no quarantine id"),
+                          advice=Text("编号写作 <通道>/<分区>/<位置>，例如 raw.health/0/17",
+                                      "write <lane>/<partition>/<offset>, such as raw.health/0/17"))
+    return Names.provider_of(lane)
+
+
 def in_words(reason: str) -> Reason:
     """A reason code in words: of the bus itself, or of a rule."""
     return REASONS.get(reason, _UNKNOWN)
@@ -97,11 +113,11 @@ def _line(record: Record) -> _Line:
         letter = decode_letter(record.value or b"")
     except RejectError:
         name = (record.key or b"").decode(errors="replace")
-        return _Line((Group(record.lane, "", "undecodable", ""),), record.timestamp, name)
-    return _Line(tuple(dict.fromkeys(_groups(letter))), letter.handled, letter_id(letter))
+        return _Line((Group(record.lane, "", "undecodable", "", ""),), record.timestamp, name)
+    return _Line(tuple(dict.fromkeys(_groups(letter))), letter.handled, letter.place, letter.state == "repaired")
 
 
 def _groups(letter: Letter) -> Iterator[Group]:
     for one in letter.findings:
         if one.severity == "reject":
-            yield Group(letter.lane, letter.dataset, one.reason, one.field)
+            yield Group(letter.lane, letter.dataset, one.reason, one.field, letter.rules_version, letter.closed)

@@ -1,4 +1,4 @@
-"""What lies in quarantine, counted by dataset and reason. Of a letter only its dataset and reason codes are kept."""
+"""What lies open in quarantine, counted by dataset and reason. Of a letter only its dataset and reason codes are kept."""
 
 import time
 from collections import Counter
@@ -56,9 +56,9 @@ class Lying:
             place, key = (record.lane, record.partition), record.key or b""
             letters = self._letters[place]
             letters.pop(key, None)
-            if record.value is None:
+            gist = _gist(record.value) if record.value is not None else None
+            if gist is None:
                 continue
-            gist = _gist(record.value)
             letters[key] = (record.offset, self._gists.setdefault(gist, gist))  # alike ones share one
             if len(letters) > self._most:
                 dropped, _ = letters.pop(next(iter(letters)))
@@ -139,9 +139,12 @@ class QuarantineWatch(Watcher[QuarantineView]):
         return sorted(lane for lane in plan.lanes if lane.startswith("dead."))
 
 
-def _gist(value: bytes) -> Gist:
+def _gist(value: bytes) -> Gist | None:
+    """None for a letter that is closed."""
     try:
         letter = decode_letter(value)
     except RejectError:
         return ("", "undecodable")
+    if letter.closed:
+        return None
     return (letter.dataset, *sorted({one.reason for one in letter.findings if one.severity == "reject"}))

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import cache
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -154,6 +155,68 @@ def test_quarantine_groups_what_was_rejected_and_shows_one_with_advice(ask: Call
     table = shutong("--lang", "en", "quarantine", "show", str(groups[0]["latest"]), "--home", str(live_bus.home))
     assert "what to do" in table.out
     assert personal(table.out) == set()
+
+
+#: Values no rule has a word on.
+GOOD = {"phone": "13900000000", "birth_date": "1990-01-01", "division": "341502", "status": "registered", "sex": "1", "name": "王明",
+        "address": "安徽省六安市金安区示例路1号"}
+
+
+def test_a_letter_is_rehearsed_repaired_and_replayed_once(ask: Callable[..., list[dict[str, Any]]], shutong: Shutong, live_bus: Up) -> None:
+    home = ("--home", str(live_bus.home))
+    letter = next(group["latest"] for group in ask("quarantine", "list", "--dataset", "health.resident") if group["field"] in GOOD)
+    ran = shutong("quarantine", "replay", letter, "--dry-run", "-o", "json", *home)
+    (foretold,) = json.loads(ran.out)
+    assert (ran.code, foretold["outcome"], bool(foretold["findings"])) == (0, "fails", True)
+    assert shutong("quarantine", "replay", letter, *home).code == 3
+    assert shutong("quarantine", "repair", letter, "--set", "status=still wrong", *home).code == 3
+    assert shutong("quarantine", "repair", letter, "--set", "nome=x", *home).code == 3
+    sets = [word for name, value in GOOD.items() for word in ("--set", f"{name}={value}")]
+    ran = shutong("quarantine", "repair", letter, *sets, "--by", "tester", "-o", "json", *home)
+    assert (ran.code, json.loads(ran.out)[0]["outcome"]) == (0, "repaired"), ran.out + ran.err
+    shown = shutong("quarantine", "show", letter, "-o", "json", *home)
+    assert json.loads(shown.out)["state"] == "repaired"
+    assert {change["field"] for change in json.loads(shown.out)["repaired"]} <= GOOD.keys()
+    assert personal(shown.out) == set()
+    replayed = shutong("--lang", "en", "quarantine", "replay", letter, *home)
+    assert replayed.code == 0, replayed.err
+    assert "passes" in replayed.out
+    shown = shutong("quarantine", "show", letter, "-o", "json", *home)
+    closed = json.loads(shown.out)
+    assert (closed["state"], closed["event"]) == ("replayed", {})
+    lane, partition, offset = closed["replayed_to"].split("/")
+    ran = shutong("tail", lane, "--from", offset, "-o", "json", *home)
+    place = int(partition), int(offset)
+    event = next(each for each in map(json.loads, ran.out.splitlines()) if (each["partition"], each["offset"]) == place)
+    assert (event["meta"]["stream"], event["meta"]["cause"]) == ("replay", "replay")
+    (again,) = json.loads(shutong("quarantine", "replay", letter, "-o", "json", *home).out)
+    assert again["outcome"] == "closed"
+    assert any(group["closed"] == "replayed" for group in ask("quarantine", "list", "--closed"))
+    assert not any(group["latest"] == letter for group in ask("quarantine", "list"))
+    deadline = time.monotonic() + 60
+    while not (rows := [row for row in ask("ledger", "volume", "--by", "stage,cause", "--since", "2020-01-01")
+                        if row["cause"] == "replay" and row["stage"] == "cleaned"]):
+        assert time.monotonic() < deadline, "the ledger never heard of it"
+        time.sleep(0.5)
+    assert rows[0]["records"] >= 1
+    assert shutong("ledger", "books", *home).code == 0, "the books balance with it"
+
+
+def test_a_letter_is_given_up_with_a_reason(ask: Callable[..., list[dict[str, Any]]], shutong: Shutong, live_bus: Up) -> None:
+    home = ("--home", str(live_bus.home))
+    letter = ask("quarantine", "list")[-1]["latest"]
+    assert shutong("quarantine", "drop", letter, *home).code == 2
+    assert shutong("quarantine", "drop", letter, "--why", "made up", *home).code == 0
+    shown = json.loads(shutong("quarantine", "show", letter, "-o", "json", *home).out)
+    assert (shown["state"], shown["why"], shown["event"]) == ("dropped", "made up", {})
+
+
+def test_who_names_no_letters_is_asked_which(shutong: Shutong, live_bus: Up) -> None:
+    for words in (("replay",), ("drop", "--why", "x"), ("repair", "--rekey"), ("repair", "--all"), ("replay", "nothing"),
+                  ("repair", "raw.health/0/1", "raw.health/0/2", "--edit", "x.json")):
+        assert shutong("quarantine", *words, "--home", str(live_bus.home)).code == 2, words
+    unknown = shutong("quarantine", "replay", "raw.health/0/987654321", "--home", str(live_bus.home))
+    assert (unknown.code, "987654321" in unknown.err) == (1, True)
 
 
 def test_an_id_that_is_none_is_a_wrong_use(shutong: Shutong, live_bus: Up) -> None:

@@ -1,5 +1,7 @@
 """What serve remembers of the quarantine: the newest letters of each partition, and only those that Kafka still has."""
 
+from typing import Any
+
 from console.serve.quarantine_watch import Lying
 from schemas.codec import encode_letter
 from schemas.letter import Finding, Letter
@@ -9,12 +11,13 @@ from wire.reading import Record
 DEAD, OTHER = ("dead.health", 0), ("dead.tax", 0)
 
 
-def letter(offset: int, number: int | None = None, *, gone: bool = False, reason: str = "key_mismatch") -> Record:
+def letter(offset: int, number: int | None = None, *, gone: bool = False, reason: str = "key_mismatch",
+           **changes: Any) -> Record:
     """A letter at an offset of its lane about the event `number`, or the tombstone that settles it."""
     number = offset if number is None else number
     finding = Finding("id_number", reason, "reject")
     text = encode_letter(Letter("raw.health", 0, number, now_ms(), now_ms(), "health.resident", "", "health.people", 1, number,
-                                (finding,), "1", 1, b"k", b"v"))  # fmt: skip
+                                (finding,), "1", 1, b"k", b"v", **changes))  # fmt: skip
     return Record(*DEAD, offset, now_ms(), f"raw.health/0/{number}".encode(), None if gone else text)
 
 
@@ -55,3 +58,9 @@ def test_a_settled_letter_makes_room_for_another() -> None:
     assert (lying.counted().letters, lying.complete) == (3, True)
     lying.take([letter(5, 99, gone=True)])
     assert lying.counted().letters == 3
+
+
+def test_a_letter_that_was_closed_does_not_wait_and_a_repaired_one_does() -> None:
+    lying = Lying({DEAD: 0})
+    lying.take([letter(0), letter(1), letter(2, 0, closed="replayed"), letter(3, 1, repaired=b"x")])
+    assert lying.counted().reasons == (("health.resident", "key_mismatch", 1),)

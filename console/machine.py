@@ -144,6 +144,8 @@ class LocalBus:
         """A process of the bus as its role. The bus's own secrets reach it as files; one that the operator's environment gave,
         and the departments' passwords, reach only the role that needs them."""
         own = self._connect_environment if role == "connect" else {}
+        if role == "serve":
+            own = {"SHUTONG_REPLAY_PASSWORD_FILE": str(password_file(self.secrets, "replay"))}
         return Program(name, python("-m", "console", *arguments), self.environment(role) | own)
 
     def environment(self, role: str) -> dict[str, str]:

@@ -61,7 +61,7 @@ class Seen(Generic[V]):
 
 
 def assemble(now: float, refresh: float, kafka: Seen[KafkaView], ledger: Seen[LedgerView],
-             quarantine: Seen[QuarantineView]) -> shown.Snapshot:  # fmt: skip
+             quarantine: Seen[QuarantineView], replays: shown.Replays | None = None) -> shown.Snapshot:  # fmt: skip
     """The snapshot at `now`."""
     bus, books, letters = kafka.view or KafkaView(Plan()), ledger.view or LedgerView(), quarantine.view or QuarantineView()
     plan = bus.plan
@@ -83,7 +83,7 @@ def assemble(now: float, refresh: float, kafka: Seen[KafkaView], ledger: Seen[Le
                                   problem=in_words(code).problem) for dataset, code, records in letters.reasons),
         quality=quality_rows(books.quality, books.findings, titles.of), books=_books(books.books), recorder=_recorder(books.recorder),
         silent=silent_datasets(plan.datasets.values(), books.last_arrival, now) if ledger.view is not None else (),
-        workers=workers, connectors=_connectors(bus.instances, bus.connectors, now),
+        workers=workers, connectors=_connectors(bus.instances, bus.connectors, now), replays=replays or shown.Replays(),
     )  # fmt: skip
     return whole.model_copy(update={"attention": attention(whole)})
 

@@ -18,7 +18,7 @@ _ORIGINS = {"kafka": Text("Kafka", "Kafka"), "ledger": Text("账本", "the ledge
 def attention(snapshot: Snapshot) -> tuple[Attention, ...]:
     """All of it; empty when there is nothing to do."""
     found = [*_origins(snapshot), *_books(snapshot), *_workers(snapshot), *_connectors(snapshot), *_held(snapshot),
-             *_lanes(snapshot), *_silent(snapshot)]  # fmt: skip
+             *_lanes(snapshot), *_silent(snapshot), *_replays(snapshot)]  # fmt: skip
     return tuple(sorted(found, key=lambda each: each.level != "bad"))
 
 
@@ -113,6 +113,19 @@ def _silent(snapshot: Snapshot) -> Iterator[Attention]:
                     Text(f"{'、'.join(each.title.zh for each in names)}{more_zh}超过更新周期没有新数据",
                          f"nothing new within their cycle from {', '.join(each.title.en for each in names)}{more_en}"),
                     Text("联系提供方，确认源系统与连接器", "ask the provider about its source system and connector"))
+
+
+def _replays(snapshot: Snapshot) -> Iterator[Attention]:
+    told = snapshot.replays
+    if told.problem is not None and snapshot.origin("kafka").state == "fresh":
+        yield _warn("replay_waits", Text(f"模式已登记的死信还没有重放：{told.problem.zh}",
+                                         f"letters whose schema is known now are not replayed: {told.problem.en}"),
+                    told.advice or Text("检查 shutong serve 的日志", "read the log of shutong serve"))
+    elif told.left:
+        yield _warn("replay_left", Text(f"{told.left} 条死信的模式已登记，重放却会再次被拒",
+                                        f"{told.left} letters whose schema is known now would be turned away again"),
+                    Text("用 shutong quarantine replay --reason unknown_schema --dry-run 查看原因",
+                         "see why with shutong quarantine replay --reason unknown_schema --dry-run"))
 
 
 def _bad(code: str, problem: Text, advice: Text) -> Attention:

@@ -11,6 +11,7 @@ from console.serve.feed import Feed
 from console.serve.kafka_watch import KafkaWatch
 from console.serve.ledger_watch import LedgerWatch
 from console.serve.quarantine_watch import QuarantineWatch
+from console.serve.replay_duty import ReplayDuty
 from console.serve.settings import ServeSettings
 from console.serve.snapshot import Snapshot
 from schemas.text import Text
@@ -32,6 +33,7 @@ class Board:
         self.kafka = KafkaWatch(settings)
         self.ledger = LedgerWatch(settings.ledger_url, lambda: self.feed.followers > 0)
         self.quarantine = QuarantineWatch(settings, self.kafka)
+        self.replay = ReplayDuty(settings.replayer, self.kafka, self.quarantine)
         self.process = psutil.Process()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._compose, name="compose", daemon=True)
@@ -40,7 +42,7 @@ class Board:
     def snapshot(self) -> Snapshot:
         """Everything as it is known at this moment."""
         return assemble(time.time(), self._refresh, Seen.by("kafka", self.kafka), Seen.by("ledger", self.ledger),
-                        Seen.by("quarantine", self.quarantine))
+                        Seen.by("quarantine", self.quarantine), self.replay.told())
 
     def reasons(self) -> list[Reason]:
         """Why we are not ready: empty when Kafka answers and the plan was read."""
@@ -59,7 +61,7 @@ class Board:
 
     def start(self) -> None:
         """Start the threads; returns at once, Kafka and ledger may come later."""
-        for watcher in (self.kafka, self.ledger, self.quarantine):
+        for watcher in (self.kafka, self.ledger, self.quarantine, self.replay):
             watcher.start()
         self._thread.start()
 
@@ -67,7 +69,7 @@ class Board:
         """End pages that follow, then the threads."""
         self.feed.close()
         self._stopping.set()
-        watchers = (self.kafka, self.ledger, self.quarantine)
+        watchers = (self.kafka, self.ledger, self.quarantine, self.replay)
         for watcher in watchers:
             watcher.stopping.set()
         for watcher in watchers:

@@ -1,7 +1,10 @@
 """Settings of the serve process, from the environment: where it answers, and where the ledger does."""
 
-from pydantic import Field, field_validator
+from pathlib import Path
 
+from pydantic import Field, SecretStr, field_validator
+
+from wire.secret import read_secret
 from wire.settings import KafkaSettings
 
 __all__ = ["ServeSettings"]
@@ -16,6 +19,11 @@ class ServeSettings(KafkaSettings):
     ledger_address: str = "127.0.0.1:8701"
     #: `Host` headers that are answered, by commas, without a port; empty: this machine's own, or any if we listen wider.
     serve_hosts: str = ""
+    #: The password of the role `replay`: with it, events of an unknown schema are replayed when the schema appears.
+    replay_password: SecretStr | None = None
+    replay_password_file: Path | None = None
+    #: Whether that is done at all.
+    replay_new_schemas: bool = True
     #: Seconds between two snapshots.
     serve_refresh_seconds: float = Field(default=1.5, gt=0)
 
@@ -26,6 +34,18 @@ class ServeSettings(KafkaSettings):
         if not host or not port.isdigit() or int(port) > 65535:
             raise ValueError("write host:port")
         return address
+
+    @property
+    def replayer(self) -> KafkaSettings | None:
+        """Kafka as the role `replay`; None where it is not to be used, or no password was given."""
+        if not self.replay_new_schemas:
+            return None
+        if self.security == "PLAINTEXT":
+            return self.as_role("replay", "")
+        password = self.replay_password
+        if self.replay_password_file is not None and self.replay_password_file.exists():
+            password = read_secret(self.replay_password_file)
+        return self.as_role("replay", password) if password is not None else None
 
     @property
     def bind(self) -> tuple[str, int]:

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict
 
 from schemas.text import Text
 
-__all__ = ["Attention", "BooksState", "Connector", "Count", "DatasetQuality", "Lane", "Minute", "Origin", "Peak", "Recorder", "Share",
-           "Silent", "Snapshot", "Volume", "Worker"]
+__all__ = ["Attention", "BooksState", "Connector", "Count", "DatasetQuality", "Lane", "Minute", "Origin", "Peak", "Recorder",
+           "Replays", "Share", "Silent", "Snapshot", "Volume", "Worker"]
 
 #: Rows of a table that the page is sent; the metrics have all.
 _ROWS = 60
@@ -188,6 +188,15 @@ class Recorder(_Frozen):
     recorded: int
 
 
+class Replays(_Frozen):
+    """Events that went out again because their schema is known now: so many since serve started, so many could not."""
+
+    replayed: int = 0
+    left: int = 0
+    problem: Text | None = None
+    advice: Text | None = None
+
+
 class Snapshot(_Frozen):
     """Everything at one moment."""
 
@@ -215,6 +224,7 @@ class Snapshot(_Frozen):
     silent: tuple[Silent, ...]
     workers: tuple[Worker, ...]
     connectors: tuple[Connector, ...]
+    replays: Replays = Replays()
 
     def origin(self, name: str) -> Origin:
         """The origin of this name."""

@@ -89,6 +89,7 @@ WORDS: dict[str, Text] = {
     "quarantine": Text("隔离区", "Quarantine"),
     "quarantine_note": Text("待处理 {n} 条；一条有几个原因就各计一次", "{n} events wait; one with several reasons counts under each"),
     "quarantine_newest": Text("（每个分区只看了最新的部分）", " (only the newest of each partition were looked at)"),
+    "quarantine_replayed": Text("；{n} 条因模式已登记自动重放", "; {n} went out again by themselves, their schema being known now"),
     "reason": Text("原因", "reason"),
     "dataset": Text("数据资源", "dataset"),
     "waiting": Text("待处理", "waiting"),

@@ -9,7 +9,7 @@ from console.serve.assembling import Seen, assemble
 from console.serve.kafka_watch import KafkaView
 from console.serve.lag import Behind
 from console.serve.silence import ALLOWED, silent_datasets
-from console.serve.snapshot import Snapshot
+from console.serve.snapshot import Replays, Snapshot
 from console.serve.watching import Trouble
 from ledger.client import DutyState, SubscriptionBook
 from schemas.control import LaneState
@@ -180,3 +180,15 @@ def test_the_page_is_sent_the_worst_rows_of_a_large_city_and_the_metrics_have_al
     assert len(found.lanes) == 3000
     assert len(found.for_page()) < 60_000
     assert b"raw.d2999" in found.for_page()
+
+
+def test_letters_of_a_schema_that_is_known_now_and_do_not_go_out_need_a_look() -> None:
+    now = time.time()
+    well = Seen("kafka", KafkaView(PLAN, (worker(),), (), (), ()), now)
+
+    def told(replays: Replays) -> list[str]:
+        return codes(assemble(now, 1.5, well, Seen("ledger", ledger_view(), now), Seen("quarantine", quarantine_view(), now), replays))
+
+    assert told(Replays(replayed=9)) == []
+    assert told(Replays(replayed=9, left=2)) == ["replay_left"]
+    assert told(Replays(problem=AWAY.problem, advice=AWAY.advice)) == ["replay_waits"]

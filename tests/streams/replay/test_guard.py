@@ -11,6 +11,7 @@ from schemas.replay import REPLAY, Standing, first_stood
 from streams.chunk import Handled, Record
 from streams.clean import clean
 from streams.memory import Memory
+from streams.replay.guard import Guard
 from streams.replay.recent import RecentKeys, RecentOfAll, hashes
 from tests.streams.transport.bus import person as number_of
 from tests.streams.world import NOW, chunk, compiled, key_of, memory, resident, value
@@ -174,3 +175,14 @@ def test_all_partitions_together_remember_no_more_than_there_is_room_for() -> No
     assert one.beyond(18) == set()
     assert other.beyond(20) is None
     assert other.beyond(24) == set(hashes([b"a", b"b", b"c"]))
+
+
+def test_an_event_of_a_log_is_its_own_record_and_nothing_is_newer() -> None:
+    records = [live(4, 0), replayed(5, 0, origin=0, guard=1)]
+    data = records[1][3]
+    assert data is not None
+    event = PLAN.sources[data[:5]].scan(data)
+    guard = Guard(RecentKeys(since=99), records)
+    assert guard.why_not(event, 5, KEYS[0], log=True) == ""
+    assert guard.why_not(event, 5, KEYS[0], log=False) == "replay_raced"
+    assert guard.why_not(event._replace(cause="live"), 5, KEYS[0], log=True) == "foreign_stream"

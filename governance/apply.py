@@ -6,6 +6,7 @@ One apply of a home waits for another; making the writer fences one that runs el
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from governance.diff import Line, diff
 from governance.settling import control_turn
 from schemas.control import ConnectorInstance, Plan
 from schemas.errors import HaltError
+from schemas.lanes import CONTROL_KINDS
 from schemas.text import Text
 from wire.admin import BUS_LANES, Done, Provisioner
 from wire.cluster import Cluster
@@ -26,9 +28,11 @@ from wire.control import ControlReader, ControlWriter
 from wire.secret import read_secret, write_secret
 from wire.settings import KafkaSettings
 
-__all__ = ["Applied", "Standing", "apply", "password_file", "preview", "standing"]
+__all__ = ["Applied", "Standing", "Told", "apply", "password_file", "preview", "standing"]
 
 Told = Callable[[Done], None]
+#: Who writes, with nobody else of this home writing meanwhile.
+Turn = Callable[[], AbstractContextManager[ControlWriter]]
 
 
 @dataclass(frozen=True)
@@ -66,29 +70,36 @@ def standing(settings: KafkaSettings) -> Standing:
     return Standing(current, connectors, _used(settings, current))
 
 
-def apply(settings: KafkaSettings, folder: Path, secrets_folder: Path, told: Told = lambda done: None) -> Applied:
+def apply(settings: KafkaSettings, folder: Path, secrets_folder: Path, told: Told = lambda done: None, *,
+          turn: Turn | None = None) -> Applied:
     """Bring the bus to what `folder` declares. Passwords of new users go to `secrets_folder`, one file each, mode 600.
 
-    An apply that was killed anywhere is finished by the next: whatever it did not reach is found wanting again.
+    An apply that was killed anywhere is finished by the next: whatever it did not reach is found wanting again. `turn` lends
+    the writer of a process that keeps one, on a bus that was applied before; else one is made for this apply.
     """
     city = read_city(folder)
-    with control_turn(secrets_folder):
-        return _apply(settings, city, secrets_folder, told)
-
-
-def _apply(settings: KafkaSettings, city: City, secrets_folder: Path, told: Told) -> Applied:
     provisioner = Provisioner(settings)
-    _tell(told, provisioner.ensure_lanes(BUS_LANES))
-    with ControlWriter(settings) as writer:
-        plan, connectors = writer.plan, _connectors(settings)
+    if turn is not None:
+        with turn() as writer:
+            _tell(told, provisioner.ensure_lanes(BUS_LANES))
+            return _apply(settings, provisioner, writer, city, secrets_folder, told)
+    with control_turn(secrets_folder):
+        _tell(told, provisioner.ensure_lanes(BUS_LANES))
+        with ControlWriter(settings) as writer:
+            return _apply(settings, provisioner, writer, city, secrets_folder, told)
+
+
+def _apply(settings: KafkaSettings, provisioner: Provisioner, writer: ControlWriter, city: City, secrets_folder: Path,
+           told: Told) -> Applied:
+    plan, connectors = writer.plan, _connectors(settings)
+    change = compile_change(plan, connectors, city, lanes_with_data=_used(settings, plan))
+    lines = diff(plan, connectors, change)
+    elsewhere = _provision(provisioner, change, secrets_folder, told)
+    if lines:
+        # Provisioning takes its time: a lane that was empty before may hold data now, and who joins would miss them.
         change = compile_change(plan, connectors, city, lanes_with_data=_used(settings, plan))
-        lines = diff(plan, connectors, change)
-        elsewhere = _provision(provisioner, change, secrets_folder, told)
-        if lines:
-            # Provisioning takes its time: a lane that was empty before may hold data now, and who joins would miss them.
-            change = compile_change(plan, connectors, city, lanes_with_data=_used(settings, plan))
-            gone = [connectors[name] for name in change.removed.get("bus.connectors", ())]
-            plan = writer.write((item for items in change.objects.values() for item in items), gone, change.lanes)
+        gone = [connectors[name] for name in change.removed.get("bus.connectors", ())]
+        plan = writer.write((item for items in change.objects.values() for item in items), gone, change.lanes)
     for role in change.idle:
         _tell(told, provisioner.revoke(role))
     return Applied(plan.version, lines, bool(lines), elsewhere)
@@ -129,9 +140,10 @@ def _kept(roles: tuple[str, ...]) -> Text:
 
 def _in_force(settings: KafkaSettings) -> tuple[Plan, dict[str, ConnectorInstance]]:
     """The plan and the connectors; empty on a Kafka that has never been a bus."""
-    if len(Cluster(settings).existing(BUS_LANES)) < len(BUS_LANES):
+    there = Cluster(settings).existing(BUS_LANES)
+    if not {"bus.plan", "bus.connectors"} <= there.keys():
         return Plan(), {}
-    with ControlReader(settings) as reader:
+    with ControlReader(settings, [lane for lane in CONTROL_KINDS if lane in there]) as reader:
         return reader.load(), _connectors(settings)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from governance.declared import City, DeclaredDataset, DepartmentFile, SubscriptionFile
 from governance.evolving import breaking, check_next, next_version
 from governance.problems import Refusal, RefusedError
+from governance.registry.changes import with_registered
 from schemas.contract import (
     check_dataset,
     check_subscription,
@@ -26,6 +27,7 @@ from schemas.control import (
     LaneState,
     Plan,
     SchemaText,
+    Subject,
     Subscription,
 )
 from schemas.datasets.cases import check_cases
@@ -74,6 +76,7 @@ def compile_change(current: Plan, connectors: Mapping[str, ConnectorInstance], c
         "bus.nodes": step.changed(city.nodes, current.nodes),
         "bus.departments": departments,
         "bus.schemas": tuple(step.new_schemas),
+        "bus.subjects": step.subjects(),
         "bus.datasets": datasets,
         "bus.subscriptions": subscriptions,
         "bus.connectors": step.changed(city.connectors, connectors),
@@ -93,7 +96,8 @@ class _Step:
         self.version = current.version + 1
         self.refusals: list[Refusal] = []
         self.new_schemas: list[SchemaText] = []
-        self._numbers = {schema.text: number for number, schema in current.schemas.items()}
+        self._numbers = {schema.text: number for number, schema in current.schemas.items() if not schema.references}
+        self._registered: list[tuple[str, int]] = []
         self._last_number = max(current.schemas, default=0)
 
     def refuse(self, name: str, zh: str, en: str) -> None:
@@ -107,7 +111,19 @@ class _Step:
             number = self._numbers[text] = self._last_number
             self.new_schemas.append(SchemaText(id=str(number), number=number, subject=subject, text=text,
                                                created=self.version, changed=self.version))
+        elif number in self.current.schemas and (old := self.current.schemas[number]).subject != subject:
+            # Registered from outside before, under a name of its own: from now on it stands for this one.
+            self.new_schemas.append(old.model_copy(update={"subject": subject, "changed": self.version}))
+        self._registered.append((subject, number))
         return number
+
+    def subjects(self) -> tuple[Subject, ...]:
+        """The registry's subjects that get a version by this change."""
+        return tuple(self._stamp_subject(item) for item in with_registered(self.current, self._registered))
+
+    def _stamp_subject(self, item: Subject) -> Subject:
+        old = self.current.subjects.get(item.id)
+        return item.model_copy(update={"created": old.created if old else self.version, "changed": self.version})
 
     def changed(self, declared: Mapping[str, ControlObject], old: Mapping[str, ControlObject]) -> tuple[ControlObject, ...]:
         """The declared objects that say something new, stamped with this version."""

@@ -30,7 +30,7 @@ def diff(current: Plan, connectors: Mapping[str, ConnectorInstance], change: Cha
     old: dict[str, Mapping[str, ControlObject]] = {
         "bus.nodes": current.nodes, "bus.departments": current.departments, "bus.datasets": current.datasets,
         "bus.schemas": {str(number): schema for number, schema in current.schemas.items()},
-        "bus.subscriptions": current.subscriptions, "bus.connectors": connectors}
+        "bus.subjects": current.subjects, "bus.subscriptions": current.subscriptions, "bus.connectors": connectors}
     lines: list[Line] = []
     for topic, items in change.objects.items():
         lines += [_line(topic.removeprefix("bus."), item, old[topic].get(item.id)) for item in items]

@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-__all__ = ["Condition", "ConnectorInstance", "ControlObject", "Dataset", "DatasetVersion", "Department", "LaneState", "Mask",
-           "Node", "Plan", "PlanRecord", "SchemaText", "StopLine", "Subscription"]
+__all__ = ["Condition", "ConnectorInstance", "ControlObject", "Dataset", "DatasetVersion", "Department", "LaneState", "Level",
+           "Mask", "Node", "Plan", "PlanRecord", "SchemaReference", "SchemaText", "StopLine", "Subject", "SubjectVersion",
+           "Subscription"]
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)*$")]
 Segment = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
@@ -69,12 +70,46 @@ class Node(ControlObject):
     kind: Literal["self", "upper", "lower"]
 
 
+class SchemaReference(_Frozen):
+    """A type that a schema uses and does not define: that version of that subject defines it."""
+
+    name: str
+    subject: str
+    version: int
+
+
 class SchemaText(ControlObject):
-    """One Avro schema under its registry id. Same text, same id; an id is never given twice."""
+    """One Avro schema under its registry id. Same text and references, same id; an id is never given twice.
+
+    `subject` is the one it stands for in the plan, else that under which it was registered first.
+    """
 
     number: int
     subject: str
     text: str
+    references: tuple[SchemaReference, ...] = ()
+
+
+#: What a new version of a subject must be able to read, or be read by; the transitive ones: of every version, not the last.
+Level = Literal["NONE", "BACKWARD", "BACKWARD_TRANSITIVE", "FORWARD", "FORWARD_TRANSITIVE", "FULL", "FULL_TRANSITIVE"]
+
+
+class SubjectVersion(_Frozen):
+    """One version of a subject, and the registry id of its schema. A `deleted` one is still there for who asks for it."""
+
+    version: int
+    number: int
+    deleted: bool = False
+
+
+class Subject(ControlObject):
+    """What the registry knows under one name. The subject without a name holds the `level` of those that have none.
+
+    One whose versions are all gone for good stays, empty: it is then not taken for one that was never written down.
+    """
+
+    versions: tuple[SubjectVersion, ...] = ()
+    level: Level | None = None
 
 
 class DatasetVersion(_Frozen):
@@ -186,6 +221,7 @@ class Plan:
     datasets: Mapping[str, Dataset] = field(default_factory=dict)
     subscriptions: Mapping[str, Subscription] = field(default_factory=dict)
     lanes: Mapping[str, LaneState] = field(default_factory=dict)
+    subjects: Mapping[str, Subject] = field(default_factory=dict)
 
     @property
     def home(self) -> Node | None:

@@ -70,7 +70,7 @@ LANE_KINDS: dict[str, LaneKind] = {
           for name, title in (("plan", Text("方案", "plan")), ("datasets", Text("数据资源", "datasets")),
                               ("subscriptions", Text("订阅", "subscriptions")),
                               ("departments", Text("部门", "departments")), ("nodes", Text("节点", "nodes")),
-                              ("schemas", Text("模式", "schemas")))),
+                              ("schemas", Text("模式", "schemas")), ("subjects", Text("模式主题", "subjects")))),
         LaneKind("bus.connectors", Text("连接器", "connectors"), "compact", -1, _MIB, ("control", "connect"),
                  ("worker", "connect", "ledger", "serve", "control")),
         LaneKind("bus.cursors", Text("连接器位置", "connector cursors"), "compact", -1, _MIB, ("connect",),
@@ -85,7 +85,7 @@ LANE_KINDS: dict[str, LaneKind] = {
 MOST_STREAMS = 175
 
 #: Topics of the control plane, in the order they are read: `bus.plan` last, it says how far the others reach.
-CONTROL_KINDS = ("bus.departments", "bus.nodes", "bus.schemas", "bus.datasets", "bus.subscriptions", "bus.plan")
+CONTROL_KINDS = ("bus.departments", "bus.nodes", "bus.schemas", "bus.subjects", "bus.datasets", "bus.subscriptions", "bus.plan")
 
 #: The client's `message.max.bytes`: that of the largest lane.
 LARGEST_MESSAGE = max(row.max_message for row in LANE_KINDS.values())

@@ -27,8 +27,9 @@ CONTROL = "bus.control"
 class ControlReader:
     """Follows the control topics. Every plan it gives is one whole version, and versions only rise."""
 
-    def __init__(self, settings: KafkaSettings) -> None:
-        self._reader = LaneReader(settings, CONTROL_KINDS)
+    def __init__(self, settings: KafkaSettings, lanes: Iterable[str] = CONTROL_KINDS) -> None:
+        """`lanes`: those there are, for one look at a bus that an earlier version of shutong made."""
+        self._reader = LaneReader(settings, lanes)
         self._versions = Versions()
 
     @property
@@ -148,7 +149,7 @@ def _lane_of(each: ControlObject) -> str:
 def _known(plan: Plan, each: ControlObject) -> ControlObject | None:
     tables: tuple[Mapping[str, ControlObject], ...] = (
         plan.departments, plan.nodes, {schema.id: schema for schema in plan.schemas.values()},
-        plan.datasets, plan.subscriptions,
+        plan.datasets, plan.subscriptions, plan.subjects,
     )  # fmt: skip
     return next((table[each.id] for table in tables if type(table.get(each.id)) is type(each)), None)
 

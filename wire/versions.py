@@ -18,6 +18,7 @@ from schemas.control import (
     Plan,
     PlanRecord,
     SchemaText,
+    Subject,
     Subscription,
 )
 from schemas.errors import HaltError
@@ -35,6 +36,7 @@ OBJECTS: dict[str, type[ControlObject]] = {
     "bus.departments": Department,
     "bus.nodes": Node,
     "bus.schemas": SchemaText,
+    "bus.subjects": Subject,
     "bus.datasets": Dataset,
     "bus.subscriptions": Subscription,
 }
@@ -86,7 +88,7 @@ class Versions:
 
     def _whole(self, plan: PlanRecord, positions: Mapping[str, int], settled: bool) -> bool:
         return all(
-            positions[lane] >= plan.ends.get(lane, 0) and (settled or self._last_waiting(lane) < plan.ends.get(lane, 0))
+            positions.get(lane, 0) >= plan.ends.get(lane, 0) and (settled or self._last_waiting(lane) < plan.ends.get(lane, 0))
             for lane in OBJECTS
         )
 
@@ -111,6 +113,7 @@ class Versions:
             datasets=objects["bus.datasets"],
             subscriptions=objects["bus.subscriptions"],
             lanes=dict(newest.lanes),
+            subjects=objects["bus.subjects"],
         )
 
 

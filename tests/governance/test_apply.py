@@ -11,17 +11,20 @@ from confluent_kafka import Consumer, TopicPartition
 from pydantic import SecretStr
 
 from governance.apply import apply, password_file, preview
+from governance.city import read_city
+from governance.compile import compile_change
 from governance.problems import RefusedError
+from governance.registry.registered import Registered
 from governance.settling import settle
-from schemas.control import Plan
+from schemas.control import Plan, PlanRecord
 from schemas.errors import BusError, HaltError
 from trial.kafka import ADMIN, LocalKafka
-from wire.admin import Done, Provisioner
+from wire.admin import BUS_LANES, Done, Provisioner
 from wire.cluster import Cluster
 from wire.control import ControlReader, ControlWriter
 from wire.grants import Grants
 from wire.probe import answers
-from wire.publisher import Publisher
+from wire.publisher import Publisher, TransactionalPublisher
 from wire.reading import LaneReader
 from wire.secret import read_secret
 from wire.settings import KafkaSettings
@@ -53,6 +56,27 @@ def test_apply_makes_lanes_users_and_one_version_and_a_second_apply_nothing(
         assert set(reader.load().subscriptions) == {"tax.health.resident", "province.health.resident"}
     again = apply(admin, city_folder, tmp_path / "secrets")
     assert (again.version, again.written) == (1, False)
+
+
+def test_a_bus_of_an_earlier_version_is_looked_at_as_it_is_and_gets_what_is_new(
+        admin: KafkaSettings, city_folder: Path, tmp_path: Path) -> None:
+    """One without the topic of subjects: its plan is not taken for none."""
+    before = {lane: partitions for lane, partitions in BUS_LANES.items() if lane != "bus.subjects"}
+    Provisioner(admin).ensure_lanes(before)
+    plan = Plan()
+    with TransactionalPublisher(admin, admin.names.transactional_id("bus.control")) as writer, writer.transaction():
+        change = compile_change(plan, {}, read_city(city_folder), lanes_with_data=frozenset())
+        for lane, items in change.objects.items():
+            for item in items if lane != "bus.subjects" else ():
+                writer.send(lane, item.id.encode(), item.to_json())
+        ends = {lane: len(items) for lane, items in change.objects.items() if lane not in ("bus.subjects", "bus.connectors")}
+        writer.send("bus.plan", b"plan", PlanRecord(version=1, ends=ends, lanes=dict(change.lanes)).to_json())
+    Provisioner(admin).ensure_lanes({lane: state.partitions for lane, state in change.lanes.items()})
+    assert preview(admin, city_folder) == []
+    assert apply(admin, city_folder, tmp_path / "secrets").version == 1
+    assert "bus.subjects" in Cluster(admin).existing(["bus.subjects"])
+    with ControlReader(admin) as reader:
+        assert Registered(reader.load()).names() == ["health.ResidentEvent", "province.health.ResidentEvent", "tax.health.ResidentEvent"]
 
 
 def test_a_subscriber_with_nothing_left_loses_rights_and_password(

@@ -9,7 +9,15 @@ from governance.city import read_city
 from governance.compile import Change, compile_change
 from governance.diff import diff
 from governance.problems import RefusedError
-from schemas.control import ConnectorInstance, Department, LaneState, Plan, Subscription
+from schemas.control import (
+    ConnectorInstance,
+    Department,
+    LaneState,
+    Plan,
+    SchemaReference,
+    SchemaText,
+    Subscription,
+)
 from schemas.lanes import MOST_STREAMS
 from wire.rights import BUREAU
 
@@ -32,8 +40,9 @@ def after(current: Plan, change: Change) -> Plan:
                 schemas[item.number] = item  # type: ignore[attr-defined]
             elif topic in tables:
                 tables[topic][item.id] = item
+    subjects = {**current.subjects, **{item.id: item for item in change.objects["bus.subjects"]}}
     return Plan(change.version, tables["bus.departments"], tables["bus.nodes"], schemas,  # type: ignore[arg-type]
-                tables["bus.datasets"], tables["bus.subscriptions"], change.lanes)  # type: ignore[arg-type]
+                tables["bus.datasets"], tables["bus.subscriptions"], change.lanes, subjects)  # type: ignore[arg-type]
 
 
 def edit(folder: Path, name: str, old: str, new: str) -> None:
@@ -61,6 +70,34 @@ def test_a_first_apply_numbers_schemas_and_streams_and_makes_every_lane(first: P
     assert first.lanes["raw.health"].partitions == first.lanes["clean.health"].partitions == 2
     assert {"dead.health", "deliver.tax", "deliver.province", "bus.tallies"} <= set(first.lanes)
     assert first.datasets["health.resident"].created == 1
+
+
+def test_what_a_city_declares_are_subjects_of_the_registry(first: Plan) -> None:
+    found = {name: [(each.version, each.number) for each in subject.versions] for name, subject in first.subjects.items()}
+    events = {"health.ResidentEvent": 1, "province.health.ResidentEvent": 2, "tax.health.ResidentEvent": 3}
+    assert found == {name: [(1, number)] for name, number in events.items()}
+    assert all(subject.created == subject.changed == 1 for subject in first.subjects.values())
+
+
+def test_a_schema_that_was_registered_from_outside_before_keeps_its_id_and_stands_for_the_dataset_now(
+        city_folder: Path, first: Plan) -> None:
+    before = SchemaText(id="9", number=9, subject="health.Draft", text=first.schemas[1].text)
+    change = compiled(city_folder, Plan(version=4, schemas={9: before}))
+    plan = after(Plan(version=4, schemas={9: before}), change)
+    assert plan.datasets["health.resident"].event_schema == 9
+    assert (plan.schemas[9].subject, plan.schemas[9].text) == ("health.ResidentEvent", before.text)
+    assert [each.number for each in plan.subjects["health.ResidentEvent"].versions] == [9]
+    assert not compiled(city_folder, plan)
+
+
+def test_a_text_that_needs_references_is_not_taken_for_the_same_text_without(city_folder: Path, first: Plan) -> None:
+    other = SchemaText(id="9", number=9, subject="health.Draft", text=first.schemas[1].text,
+                       references=(SchemaReference(name="a.B", subject="a.B", version=1),))
+    assert after(Plan(), compiled(city_folder, Plan(schemas={9: other}))).datasets["health.resident"].event_schema == 10
+
+
+def test_a_plan_from_before_the_registry_is_not_rewritten_for_it(city_folder: Path, first: Plan) -> None:
+    assert not compiled(city_folder, replace(first, subjects={}))
 
 
 def test_only_lanes_that_workers_read_begin_as_new(first: Plan) -> None:

@@ -18,7 +18,10 @@ from schemas.control import (
     Node,
     Plan,
     PlanRecord,
+    SchemaReference,
     SchemaText,
+    Subject,
+    SubjectVersion,
     Subscription,
 )
 from schemas.datasets import standard_dataset, standard_names
@@ -136,7 +139,10 @@ def test_an_error_says_what_is_wrong_and_what_to_do_in_the_chosen_language(monke
 OBJECTS: list[ControlObject] = [
     Department(id="health", title="卫健委", roles=("provider",), streams={"health.population": 1}),
     Node(id="luan", code="341500", title="六安", kind="self"),
-    SchemaText(id="1", number=1, subject="health.ResidentEvent", text="{}"),
+    SchemaText(id="1", number=1, subject="health.ResidentEvent", text="{}",
+               references=(SchemaReference(name="n.Place", subject="n.Place", version=2),)),
+    Subject(id="health.ResidentEvent", versions=(SubjectVersion(version=1, number=1), SubjectVersion(version=2, number=4, deleted=True)),
+            level="FULL"),
     standard_dataset("resident").declare("health.resident", 1),
     Subscription(id="tax.health.resident", subscriber="tax", dataset="health.resident", fields=("name",), purpose="p", output_schema=2),
     PlanRecord(version=3, ends={"bus.datasets": 4}, lanes={"raw.health": LaneState(partitions=2, new=False)}),

@@ -1,4 +1,5 @@
-"""The routes of serve: health, readiness, metrics, the page, its snapshot and its stream. All of them only read.
+"""The routes of serve: health, readiness, metrics, the page with its snapshot and stream, all of which only read; and, for
+roles with their passwords, the schema registry.
 
 Nothing is loaded from elsewhere, nothing inline runs, nobody may frame or guess: the headers say so on every answer.
 """
@@ -20,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from console.serve.board import Board
 from console.serve.metrics import exposition
+from console.serve.registry import registry_app
 from console.serve.words import LANGUAGES, words
 from schemas.text import language
 
@@ -53,6 +55,7 @@ def build_app(board: Board, hosts: tuple[str, ...]) -> Starlette:
         Route("/metrics", pages.metrics),
         Route("/snapshot", pages.snapshot),
         Route("/events", pages.events),
+        Mount("/registry", registry_app(board), name="registry"),
         Mount("/static", StaticFiles(directory=_HERE / "static"), name="static"),
     ]
     return Starlette(routes=routes, middleware=[Middleware(_Headers), Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))])

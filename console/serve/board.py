@@ -10,11 +10,18 @@ from console.serve.assembling import STALE_AFTER, Seen, assemble
 from console.serve.feed import Feed
 from console.serve.kafka_watch import KafkaWatch
 from console.serve.ledger_watch import LedgerWatch
+from console.serve.login import Login
 from console.serve.quarantine_watch import QuarantineWatch
 from console.serve.replay_duty import ReplayDuty
 from console.serve.settings import ServeSettings
 from console.serve.snapshot import Snapshot
+from governance.apply import password_file
+from governance.registry.desk import Desk
+from governance.writing import KeptWriter
+from schemas.control import Plan
 from schemas.text import Text
+from wire.secret import read_secret
+from wire.settings import KafkaSettings
 
 __all__ = ["Board", "Reason"]
 
@@ -28,12 +35,17 @@ class Board:
     """Start it, read `snapshot`, follow `feed`, stop it."""
 
     def __init__(self, settings: ServeSettings) -> None:
+        self.settings = settings
         self._refresh = settings.serve_refresh_seconds
         self.feed = Feed()
         self.kafka = KafkaWatch(settings)
         self.ledger = LedgerWatch(settings.ledger_url, lambda: self.feed.followers > 0)
         self.quarantine = QuarantineWatch(settings, self.kafka)
         self.replay = ReplayDuty(settings.replayer, self.kafka, self.quarantine)
+        #: Plan and registry are changed through these; nothing is asked of Kafka before somebody does.
+        self.writer = KeptWriter(self.control_settings, settings.secrets)
+        self.desk = Desk(self.writer, self._plan)
+        self.login = Login(settings.secrets, self.desk.plan)
         self.process = psutil.Process()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._compose, name="compose", daemon=True)
@@ -59,6 +71,10 @@ class Board:
                      Text("执行 shutong apply <城市目录>", "run shutong apply <city directory>"))]
         return []
 
+    def control_settings(self) -> KafkaSettings:
+        """Kafka as the role that writes the plan, another one than that by which serve reads. A HaltError without its password."""
+        return self.settings.as_role("control", read_secret(password_file(self.settings.secrets, "control")))
+
     def start(self) -> None:
         """Start the threads; returns at once, Kafka and ledger may come later."""
         for watcher in (self.kafka, self.ledger, self.quarantine, self.replay):
@@ -75,6 +91,11 @@ class Board:
         for watcher in watchers:
             watcher.stop()
         self._thread.join(5)
+        self.writer.close()
+
+    def _plan(self) -> Plan | None:
+        view = self.kafka.view
+        return view.plan if view is not None else None
 
     def _compose(self) -> None:
         while not self._stopping.is_set():

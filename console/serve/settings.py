@@ -1,4 +1,6 @@
-"""Settings of the serve process, from the environment: where it answers, and where the ledger does."""
+"""Settings of the serve process, from the environment: where it answers, where the ledger does, and where passwords lie."""
+
+from pathlib import Path
 
 from pathlib import Path
 
@@ -26,6 +28,8 @@ class ServeSettings(KafkaSettings):
     replay_new_schemas: bool = True
     #: Seconds between two snapshots.
     serve_refresh_seconds: float = Field(default=1.5, gt=0)
+    #: The home of the bus: its folder `secrets` says by which password a role comes in, and holds that of the control writer.
+    home: Path = Path(".shutong")
 
     @field_validator("serve_address", "ledger_address")
     @classmethod
@@ -52,6 +56,11 @@ class ServeSettings(KafkaSettings):
         """The host and port to listen on."""
         host, _, port = self.serve_address.rpartition(":")
         return host.strip("[]"), int(port)
+
+    @property
+    def secrets(self) -> Path:
+        """The folder of the roles' passwords."""
+        return self.home.resolve() / "secrets"
 
     @property
     def ledger_url(self) -> str:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -130,8 +131,9 @@ class Serving:
     """A board that the test fills, and the real server over it."""
 
     def __init__(self, port: int | None = None) -> None:
+        self._home = TemporaryDirectory(prefix="serve-")
         self.settings = ServeSettings(serve_address=f"127.0.0.1:{port or draw_port()}", ledger_address="127.0.0.1:1",
-                                      kafka_user="serve", kafka_password="unused", serve_refresh_seconds=0.2)
+                                      kafka_user="serve", kafka_password="unused", serve_refresh_seconds=0.2, home=self._home.name)
         self.board = Board(self.settings)
         self.url = f"http://{self.settings.serve_address}"
         self.http = httpx.Client(base_url=self.url, timeout=10, trust_env=False, verify=False)
@@ -162,6 +164,7 @@ class Serving:
         self.http.close()
         if self._server is not None:
             stop(self._server)
+        self._home.cleanup()
 
     def get(self, path: str, **more: Any) -> httpx.Response:
         return self.http.get(path, **more)

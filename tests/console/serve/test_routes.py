@@ -1,28 +1,51 @@
 """What serve answers to whom: every route, every header, whichever way it is asked. No Kafka: the board is filled by hand."""
 
 import json
+import re
 from html.parser import HTMLParser
 
 import pytest
 from starlette.routing import Mount, Route
 
 from console.serve.app import build_app
+from console.serve.registry import registry_app
 from console.serve.settings import ServeSettings
 from console.serve.watching import Trouble
 from schemas.text import Text
 from tests.console.serve.conftest import Serving
 
 ROUTES = ["/", "/healthz", "/readyz", "/metrics", "/snapshot", "/events", "/static"]
+#: What only roles with their passwords may call.
+CLOSED = ["/registry"]
 CSP = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
        "form-action 'none'; frame-ancestors 'none'")
 
 
-def test_these_are_all_routes_and_they_only_read(standing: Serving) -> None:
+def test_these_are_all_routes_and_those_that_are_open_only_read(standing: Serving) -> None:
     app = build_app(standing.board, ("*",))
-    assert [route.path for route in app.routes if isinstance(route, Route | Mount)] == ROUTES
-    assert len(app.routes) == len(ROUTES)
-    for route in app.routes:
+    routes = {route.path: route for route in app.routes if isinstance(route, Route | Mount)}
+    assert set(routes) == {*ROUTES, *CLOSED}
+    assert len(app.routes) == len(routes)
+    for path in ROUTES:
+        route = routes[path]
         assert isinstance(route, Mount) or route.methods == {"GET", "HEAD"}
+
+
+def registry_routes(standing: Serving) -> list[tuple[str, str]]:
+    app = registry_app(standing.board)
+    return [(method, route.path) for route in app.routes if isinstance(route, Route) for method in sorted(route.methods or ())]
+
+
+def test_no_route_of_the_registry_lets_anybody_in_without_a_password(standing: Serving) -> None:
+    asked = [(method, "/registry" + re.sub(r"\{\w+\}", "1", path)) for method, path in registry_routes(standing)]
+    assert len(asked) > 40
+    for method, path in asked:
+        for auth in (None, ("control", "a guess"), ("nobody", ""), ("../control", "")):
+            answer = standing.http.request(method, path, json={}, auth=auth)
+            assert answer.status_code == 401, (method, path, auth)
+            assert answer.headers["www-authenticate"].startswith("Basic")
+            if method != "HEAD":
+                assert answer.json()["error_code"] == 401
 
 
 @pytest.mark.parametrize("path", [*ROUTES[:5], "/static/page.js", "/static/page.css", "/static/icon.svg", "/nowhere", "/static/nothing"])

@@ -1,7 +1,9 @@
 """Read a city directory: every file, and every reference between files, with all problems at once."""
 
+import os
 import tomllib
 from collections.abc import Iterator
+from os.path import normpath
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -100,7 +102,12 @@ class _Reading:
             except BusError as error:
                 self.problems.append(Problem(where, error.problem))
                 return None
-        schema = self._read(self.folder / "datasets" / file.schema_file, where)
+        path = Path("datasets", file.schema_file)
+        if normpath(path).startswith((os.pardir, os.sep)):
+            self.problems.append(Problem(where, Text(f"模式文件 {file.schema_file} 须在城市目录之内",
+                                                     f"the schema file {file.schema_file} is not inside the city directory")))
+            return None
+        schema = self._read(self.folder / path, where)
         return None if schema is None else StandardDataset(
             name=name.split(".")[1], title=file.title, title_en=file.title_en, key=file.key, kind=file.kind or "state",
             division_field=file.division_field, cycle=file.cycle or "real-time", rules=file.rules, row_schema=schema,

@@ -9,15 +9,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from console.commands.through_serve import applier
 from console.connection import connect, home_directory
 from console.context import Home
 from console.output import print_note
-from governance.apply import apply, preview
 from governance.diff import Line
 from governance.settling import Standing, standings
 from schemas.text import Text
 from wire.admin import Done
-from wire.settings import KafkaSettings
 
 __all__ = ["apply_city"]
 
@@ -37,14 +36,16 @@ def apply_city(
     """按城市目录登记：先显示差异，再建通道、用户、权限，最后写入方案 / Register what a city directory declares."""
     where = home_directory(home)
     settings = connect(where)
+    work = applier(where, settings, folder)
     if not yes or dry_run:
-        lines = _preview(settings, folder)
+        lines = work.preview()
+        _print(lines)
         if dry_run:
             return
         # Without a line there is still what an apply that was killed left undone, and what drifted on Kafka.
         if lines:
             typer.confirm(str(Text("执行这些变更？", "carry these out?")), abort=True, err=True)
-    applied = apply(settings, folder, where / "secrets", told=_tell)
+    applied = work.apply(_tell)
     if yes:
         _print(applied.lines)
     if applied.written:
@@ -91,12 +92,6 @@ def _told(standing: Standing, version: int) -> Text:
         return force
     return Text(f"{force.zh}；新通道 {'、'.join(standing.new)} 还没有处理，稍后再执行 apply",
                 f"{force.en}; nobody has begun on the new lanes {', '.join(standing.new)} yet, apply again later")
-
-
-def _preview(settings: KafkaSettings, folder: Path) -> list[Line]:
-    lines = preview(settings, folder)
-    _print(lines)
-    return lines
 
 
 def _print(lines: list[Line]) -> None:

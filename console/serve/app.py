@@ -1,5 +1,5 @@
 """The routes of serve: health, readiness, metrics, the page with its snapshot and stream, all of which only read; and, for
-roles with their passwords, the schema registry.
+roles with their passwords, the schema registry and apply.
 
 Nothing is loaded from elsewhere, nothing inline runs, nobody may frame or guess: the headers say so on every answer.
 """
@@ -19,6 +19,8 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from console.apply_form import PATH
+from console.serve.applying import Applying
 from console.serve.board import Board
 from console.serve.metrics import exposition
 from console.serve.registry import registry_app
@@ -55,6 +57,7 @@ def build_app(board: Board, hosts: tuple[str, ...]) -> Starlette:
         Route("/metrics", pages.metrics),
         Route("/snapshot", pages.snapshot),
         Route("/events", pages.events),
+        Route(PATH, Applying(board).post, methods=["POST"]),
         Mount("/registry", registry_app(board), name="registry"),
         Mount("/static", StaticFiles(directory=_HERE / "static"), name="static"),
     ]

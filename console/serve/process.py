@@ -10,6 +10,7 @@ import uvicorn
 
 from console.serve.app import build_app
 from console.serve.board import Board
+from console.serve.presence import Presence, announced
 from console.serve.settings import ServeSettings
 from schemas.errors import HaltError
 from schemas.text import Text
@@ -45,7 +46,8 @@ def run(settings: ServeSettings) -> None:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     board = Board(settings)
     server = make_server(settings, board)
-    with _running(board):
+    presence = Presence(settings.serve_address, settings.bootstrap, settings.prefix)
+    with announced(settings.home.resolve(), presence), _running(board):
         # uvicorn raises the signal that ended it once more when it is done: we end in order instead.
         for each in (signal.SIGTERM, signal.SIGINT):
             signal.signal(each, lambda number, frame: None)

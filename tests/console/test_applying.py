@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from console.commands import applying
+from console.commands import applying, through_serve
 from governance.apply import Applied
 from governance.diff import Line
 from governance.settling import Standing
@@ -33,8 +33,8 @@ def run(monkeypatch: pytest.MonkeyPatch, shutong: Callable[..., object], tmp_pat
         lines = [Line("-", "subscriptions", "tax.health.resident")] if written else []
         monkeypatch.setattr(applying, "standings", standings)
         monkeypatch.setattr(applying, "connect", lambda home: None)
-        monkeypatch.setattr(applying, "apply", lambda *_, **__: Applied(7, lines, written))
-        monkeypatch.setattr(applying, "preview", lambda *_: lines)
+        monkeypatch.setattr(through_serve, "apply", lambda *_, **__: Applied(7, lines, written))
+        monkeypatch.setattr(through_serve, "preview", lambda *_: lines)
         done = shutong("--lang", "en", "apply", str(tmp_path), *more, "--home", str(tmp_path))
         return done.code, done.err  # type: ignore[attr-defined]
 

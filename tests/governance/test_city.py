@@ -139,3 +139,14 @@ def test_a_misspelt_case_is_told_by_its_key(city_folder: Path) -> None:
     own_dataset(city_folder, '[[cases]]\nsays = "x"\ngivn = { sex = "1" }\n')
     with pytest.raises(CityError, match=r"datasets/health\.thing\.toml.*givn"):
         read_city(city_folder)
+
+
+def test_a_schema_file_lies_inside_the_directory(city_folder: Path) -> None:
+    (city_folder.parent / "outside.avsc").write_text("{}")
+    for name in ("../../outside.avsc", str(city_folder.parent / "outside.avsc"), "../../../etc/hostname"):
+        (city_folder / "datasets/health.own.toml").write_text(f'schema = "{name}"\nkey = ["a"]\n')
+        with pytest.raises(CityError, match="城市目录"):
+            read_city(city_folder)
+    (city_folder / "row.avsc").write_text('{"type": "record", "name": "Own", "fields": [{"name": "a", "type": "string"}]}')
+    (city_folder / "datasets/health.own.toml").write_text('schema = "../row.avsc"\nkey = ["a"]\n')
+    assert read_city(city_folder).datasets["health.own"].row_schema

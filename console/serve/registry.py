@@ -160,7 +160,7 @@ class _Desk:
 
     def lookup(self, asked: Asked) -> dict[str, Any]:
         known, subject, candidate = self._desk.read(), _subject(asked), _candidate(asked)
-        known.parsed(candidate)
+        known.complete(candidate)
         deleted = asked.flag("deleted")
         if subject not in known.names(deleted=deleted):
             raise subject_not_found(subject)

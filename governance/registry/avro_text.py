@@ -18,7 +18,7 @@ from schemas.codec.avro import PRIMITIVE, Avro
 from schemas.errors import RejectError
 from schemas.text import Text
 
-__all__ = ["Json", "canonical", "definitions", "normalised", "parsed", "standalone"]
+__all__ = ["Json", "canonical", "complete", "definitions", "normalised", "standalone"]
 
 Json = Any
 
@@ -81,13 +81,16 @@ def definitions(whole: Json) -> dict[str, Json]:
     return found
 
 
-def parsed(text: str, lent: Mapping[str, Json]) -> avro.schema.Schema:
-    """A schema as Apache Avro reads it; 42201 says what is wrong. Both libraries must take it, defaults too."""
+def complete(text: str, lent: Mapping[str, Json]) -> str:
+    """The text of the schema with all it references, which needs nothing else; 42201 says what is wrong with it.
+
+    Both libraries must take it, defaults too.
+    """
     try:
         whole = standalone(text, lent)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a logical type it does not know: that is the plain type then
-            schema: avro.schema.Schema = avro.schema.make_avsc_object(whole, avro.name.Names())
+            avro.schema.make_avsc_object(whole, avro.name.Names())
         _no_empty_union(whole)
         Avro(whole)
     except RegistryError:
@@ -99,7 +102,7 @@ def parsed(text: str, lent: Mapping[str, Json]) -> avro.schema.Schema:
     except (avro.errors.AvroException, TypeError, KeyError, ValueError, AttributeError) as error:
         # The library trusts what it is given: of a malformed schema it may make any of these.
         raise invalid_schema(Text(str(error)[:300], str(error)[:300])) from None
-    return schema
+    return _text(whole)
 
 
 class _Names:

@@ -44,7 +44,7 @@ class Outcome(NamedTuple, Generic[A]):
 def register(known: Registered, subject: str, candidate: Candidate, *, normalise: bool = False) -> Outcome[int]:
     """The id of a schema under a subject; the next version if the subject has no such one. 409, 42201, 42208."""
     _check_name(subject)
-    new = known.parsed(candidate)
+    new = known.complete(candidate)
     there = known.lookup(subject, candidate, normalise=normalise)
     if there is not None:
         return Outcome(there.number)
@@ -72,7 +72,7 @@ def with_registered(plan: Plan, used: Iterable[tuple[str, int]]) -> list[Subject
 
 def check(known: Registered, subject: str, candidate: Candidate, version: int | Latest | None = None) -> list[str]:
     """What is against registering it, by the subject's level: against one version, or (None) as a registration would look."""
-    new, earlier = known.parsed(candidate), _earlier(known, subject)
+    new, earlier = known.complete(candidate), _earlier(known, subject)
     if version is LATEST:
         earlier = earlier[-1:]
     elif version is not None:
@@ -155,7 +155,7 @@ def _check_name(subject: str) -> None:
 def _earlier(known: Registered, subject: str) -> list[Earlier]:
     there = known.subjects.get(subject)
     living: Iterable[SubjectVersion] = (each for each in (there.versions if there is not None else ()) if not each.deleted)
-    return [(each.version, known.parsed_version(each.number)) for each in living]
+    return [(each.version, known.complete_version(each.number)) for each in living]
 
 
 def _check_going(known: Registered, subject: str, version: SubjectVersion, permanent: bool) -> None:

@@ -3,13 +3,12 @@
 The plan's own schemas are subjects like any others, also those of a plan that was written before subjects were.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import NamedTuple
 
-import avro.schema
-
-from governance.registry.avro_text import Json, definitions, normalised, parsed, standalone
+from governance.registry.avro_text import Json, complete, definitions, normalised, standalone
 from governance.registry.errors import invalid_schema, schema_not_found, subject_not_found, version_not_found
 from governance.registry.versions import LATEST, Latest
 from schemas.contract import event_subject, output_subject
@@ -159,14 +158,14 @@ class Registered:
             found |= definitions(standalone(text, inner))
         return found
 
-    def parsed(self, candidate: Candidate) -> avro.schema.Schema:
+    def complete(self, candidate: Candidate) -> str:
         """The schema with all it references; 42201."""
-        return parsed(candidate.text, self.lent(candidate))
+        return complete(candidate.text, self.lent(candidate))
 
-    def parsed_version(self, number: int) -> avro.schema.Schema:
+    def complete_version(self, number: int) -> str:
         """A registered schema with all it references, deleted or not."""
         schema = self.schemas[number]
-        return parsed(schema.text, self._all_lent(schema.references))
+        return json.dumps(standalone(schema.text, self._all_lent(schema.references)))
 
     def _spelled(self, number: int) -> str:
         schema = self.schemas[number]

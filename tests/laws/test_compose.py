@@ -100,6 +100,15 @@ def test_apply_runs_the_script_the_image_brings() -> None:
         assert any(volume.endswith(f":{folder}:ro") for volume in SERVICES[service]["volumes"])
 
 
+def test_serve_finds_the_roles_passwords_where_apply_leaves_them() -> None:
+    home = re.search(r"SHUTONG_HOME=(\S+)", DOCKERFILE)
+    assert home is not None
+    for service in ("apply", "serve"):
+        assert f"secrets:{home[1]}/secrets" in SERVICES[service]["volumes"]
+    for service in set(OURS) - {"apply", "settle", "serve"}:
+        assert not any("secrets" in volume for volume in SERVICES[service].get("volumes", ())), service
+
+
 def test_new_lanes_are_settled_once_a_worker_works() -> None:
     assert "--settle" in SERVICES["settle"]["command"]
     assert SERVICES["settle"]["depends_on"] == {"worker": {"condition": "service_healthy"}}

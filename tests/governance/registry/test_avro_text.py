@@ -3,14 +3,13 @@
 import json
 from typing import Any
 
-import avro.name
 import avro.schema
 import pytest
 from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance.registry.avro_text import canonical, definitions, normalised, parsed, standalone
+from governance.registry.avro_text import canonical, complete, definitions, normalised, standalone
 from governance.registry.errors import RegistryError
 from tests.schemas.drawn import row_shapes
 
@@ -28,7 +27,7 @@ ROWS = row_shapes().map(lambda shape: shape[0])
 def test_whatever_json_is_sent_it_is_a_schema_or_refused_in_words(node: Any) -> None:
     refused: RegistryError | None = None
     try:
-        assert isinstance(parsed(canonical(json.dumps(node)), {}), avro.schema.Schema)
+        assert avro.schema.parse(complete(canonical(json.dumps(node)), {}))
     except RegistryError as error:
         refused = error
     assert refused is None or (refused.number == 42201 and refused.problem.en)
@@ -37,7 +36,7 @@ def test_whatever_json_is_sent_it_is_a_schema_or_refused_in_words(node: Any) -> 
 @pytest.mark.parametrize("text", ["[" * 5000, '{"type":"array","items":' * 2000 + '"int"' + "}" * 2000, "[" * 300 + "]" * 300])
 def test_what_nests_without_end_is_refused(text: str) -> None:
     with pytest.raises(RegistryError):
-        parsed(canonical(text), {})
+        complete(canonical(text), {})
 
 
 @given(ROWS)
@@ -49,10 +48,16 @@ def test_white_space_says_nothing_and_everything_else_is_kept(row: str) -> None:
 
 
 @given(ROWS)
+def test_a_complete_text_is_the_same_schema_and_complete_already(row: str) -> None:
+    whole = complete(canonical(row), {})
+    assert complete(whole, {}) == whole
+
+
+@given(ROWS)
 def test_the_normalised_spelling_is_the_same_schema(row: str) -> None:
     once = normalised(canonical(row), {})
     assert normalised(once, {}) == once
-    one, other = parsed(canonical(row), {}), parsed(once, {})
+    one, other = avro.schema.parse(complete(canonical(row), {})), avro.schema.parse(once)
     for reader, writer in ((one, other), (other, one)):
         result = ReaderWriterCompatibilityChecker().get_compatibility(reader, writer)  # type: ignore[no-untyped-call]
         assert result.compatibility is SchemaCompatibilityType.compatible
@@ -67,9 +72,9 @@ def test_names_are_resolved_as_avro_does_it() -> None:
     assert set(definitions(whole)) == {"n.A", "m.F", "n.E", "n.E2"}
     assert whole["aliases"] == ["n.B"]
     assert [branch if isinstance(branch, str) else branch["name"] for branch in whole["fields"][3]["type"]] == ["null", "n.E", "n.E2"]
-    assert parsed(text, lent).fullname == "n.A"  # type: ignore[attr-defined]
+    assert json.loads(complete(text, lent)) == whole
     with pytest.raises(RegistryError):
-        parsed(text, {})
+        complete(text, {})
 
 
 def test_what_two_references_share_is_defined_once() -> None:
@@ -80,9 +85,9 @@ def test_what_two_references_share_is_defined_once() -> None:
         {"name": "a", "type": "Right"}, {"name": "b", "type": "n.Left"}, {"name": "c", "type": "n.Leaf"}]}))
     whole = standalone(text, lent)
     assert json.dumps(whole).count('"size"') == 1
-    assert parsed(text, lent)
+    assert complete(text, lent)
 
 
 def test_a_referenced_type_without_a_namespace_is_found_from_within_one() -> None:
     text = canonical('{"type":"record","name":"n.Top","fields":[{"name":"a","type":"Plain"}]}')
-    assert parsed(text, {"Plain": {"type": "fixed", "name": "Plain", "size": 1}})
+    assert complete(text, {"Plain": {"type": "fixed", "name": "Plain", "size": 1}})

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance.registry.avro_text import canonical, parsed
+from governance.registry.avro_text import canonical, complete
 from governance.registry.compatibility import misfits
 from governance.registry.errors import RegistryError
 from governance.registry.levels import LEVELS, asks_as_much, parse_level
@@ -16,9 +16,9 @@ from schemas.control import Level
 FIELDS = [{"name": "a", "type": "int"}, {"name": "a", "type": "long"}, {"name": "b", "type": "string"},
           {"name": "b", "type": "string", "default": ""}, {"name": "c", "type": ["null", "int"], "default": None},
           {"name": "c", "type": ["null", "string"], "default": None}]
-SCHEMAS = [parsed(canonical(json.dumps({"type": "record", "name": "R", "fields": list(fields)})), {})
+SCHEMAS = [complete(canonical(json.dumps({"type": "record", "name": "R", "fields": list(fields)})), {})
            for fields in product(FIELDS[:2], FIELDS[2:4], FIELDS[4:])] + [
-    parsed(canonical(json.dumps({"type": "record", "name": "R", "fields": [field]})), {}) for field in FIELDS]
+    complete(canonical(json.dumps({"type": "record", "name": "R", "fields": [field]})), {}) for field in FIELDS]
 DRAWN = st.sampled_from(SCHEMAS)
 
 
@@ -50,6 +50,16 @@ def test_a_misfit_says_which_version_which_way_and_where() -> None:
     assert "version 3" in first
     assert "cannot read" in first
     assert misfits(new, [(3, old)], "FULL")
+
+
+def test_a_misfit_inside_a_union_names_the_field() -> None:
+    def holder(*fields: dict[str, object]) -> str:
+        inner = {"type": "record", "name": "In", "fields": list(fields)}
+        return json.dumps({"type": "record", "name": "Out", "fields": [{"name": "row", "type": ["null", inner]}]})
+
+    message, = misfits(holder(FIELDS[0], FIELDS[2]), [(1, holder(FIELDS[0]))], "BACKWARD")
+    assert "b" in message.split(": ", 1)[1]
+    assert misfits(holder(FIELDS[0]), [(1, holder(FIELDS[0], FIELDS[2]))], "BACKWARD") == []
 
 
 def test_levels_are_read_in_any_letters_and_nothing_else_is_one() -> None:

@@ -15,12 +15,17 @@ from typing import Any
 
 import httpx
 import pytest
+from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 
+from console.commands.through_serve import ThroughServe, applier
+from console.connection import connect
+from governance.apply import password_file
 from tests.console.conftest import Ran, Up
 from trial.city.dirt import DirtyPopulation
 from trial.city.home import RESIDENTS, SEED
 from trial.city.luan import DIRECTORY
 from trial.city.places import villages
+from wire.secret import read_secret
 
 pytestmark = pytest.mark.kafka
 Shutong = Callable[..., Ran]
@@ -291,3 +296,20 @@ def test_no_log_of_any_process_holds_personal_data(live_bus: Up) -> None:
         text = log.read_text(encoding="utf-8", errors="replace")
         assert personal(text) == set(), log.name
         assert "Traceback" not in text, text[-2000:]
+
+
+def test_an_apply_of_a_bus_that_is_up_goes_through_its_serve(shutong: Shutong, live_bus: Up) -> None:
+    settings = connect(live_bus.home)
+    assert isinstance(applier(live_bus.home, settings, DIRECTORY), ThroughServe)
+    ran = shutong("--lang", "en", "apply", str(DIRECTORY), "--yes", "--home", str(live_bus.home))
+    assert (ran.code, ran.out) == (0, "")
+    assert "nothing to change" in ran.err
+
+
+def test_the_registry_of_a_bus_that_is_up_is_open_to_its_roles(live_bus: Up) -> None:
+    password = read_secret(password_file(live_bus.home / "secrets", "provider.health")).get_secret_value()
+    client = SchemaRegistryClient({"url": f"http://{live_bus.serve}/registry", "basic.auth.user.info": f"provider.health:{password}"})
+    assert {"health.ResidentEvent", "tax.health.ResidentEvent"} <= set(client.get_subjects())
+    schema = Schema('{"type": "record", "name": "Draft", "namespace": "health", "fields": []}', "AVRO")
+    number = client.register_schema("health.Draft", schema)
+    assert client.get_latest_version("health.Draft").schema_id == number

@@ -150,7 +150,7 @@ def _is_safe(path: object) -> bool:
     if not isinstance(path, str) or not 0 < len(path) <= _LONGEST_PATH or not path.isprintable() or "\\" in path:
         return False
     parts = PurePosixPath(path).parts
-    return "/".join(parts) == path and not path.startswith("/") and ".." not in parts and not any(part.startswith(".") for part in parts)
+    return "/".join(parts) == path and not any(part.startswith(".") for part in parts)
 
 
 def _bad(problem: Text) -> RejectError:

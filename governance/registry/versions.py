@@ -23,6 +23,6 @@ def parse_version(text: str) -> int | Latest:
     word = text.strip().lower()
     if word in ("latest", "-1"):
         return LATEST
-    if word.isascii() and word.isdigit() and 1 <= int(word) <= _MOST:
+    if word.isascii() and word.isdigit() and len(word) <= len(str(_MOST)) and 1 <= int(word) <= _MOST:
         return int(word)
     raise invalid_version(text[:40])

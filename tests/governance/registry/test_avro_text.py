@@ -39,6 +39,13 @@ def test_what_nests_without_end_is_refused(text: str) -> None:
         complete(canonical(text), {})
 
 
+@pytest.mark.parametrize("node", [[], {"type": "array", "items": []}, {"type": "record", "name": "R", "fields": [
+    {"name": "a", "type": ["null", {"type": "map", "values": []}]}]}])
+def test_a_union_of_nothing_is_refused_wherever_it_stands(node: Any) -> None:
+    with pytest.raises(RegistryError, match="联合类型为空"):
+        complete(canonical(json.dumps(node)), {})
+
+
 @given(ROWS)
 def test_white_space_says_nothing_and_everything_else_is_kept(row: str) -> None:
     node = json.loads(row)

@@ -73,6 +73,16 @@ def test_a_subject_that_was_deleted_for_good_does_not_come_back_by_its_schemas()
     assert refused(lambda: world.known.schema(1)) == 40403
 
 
+def test_a_version_s_number_is_not_given_again_while_a_later_one_is_known() -> None:
+    world = World()
+    for fields in ({"a": "int"}, {"a": "int", "b": OPTIONAL}):
+        register(world, "a.B", candidate(**fields))
+    for permanent in (False, True):
+        world.do(lambda known: changes.delete_version(known, "a.B", 1, permanent=permanent))  # noqa: B023
+    register(world, "a.B", candidate(a="int", b=OPTIONAL, c=OPTIONAL))
+    assert world.known.versions("a.B") == [2, 3]
+
+
 def test_an_event_can_only_go_on_with_a_schema_that_reads_all_earlier_ones() -> None:
     world = World(CITY)
     assert world.known.level_of(EVENT) == LEAST

@@ -44,6 +44,15 @@ def test_a_level_that_asks_as_much_lets_pass_no_more(new, olds, one: Level, othe
         assert not misfits(new, earlier, other)
 
 
+def test_backward_is_the_new_reading_the_old_and_forward_the_old_reading_the_new() -> None:
+    short, long = (complete(canonical(json.dumps({"type": "record", "name": "R", "fields": fields})), {})
+                   for fields in (FIELDS[:1], [FIELDS[0], FIELDS[2]]))
+    assert misfits(long, [(1, short)], "BACKWARD")
+    assert not misfits(long, [(1, short)], "FORWARD")
+    assert not misfits(short, [(1, long)], "BACKWARD")
+    assert misfits(short, [(1, long)], "FORWARD")
+
+
 def test_a_misfit_says_which_version_which_way_and_where() -> None:
     old, new = SCHEMAS[-3], SCHEMAS[0]
     first, = misfits(new, [(3, old)], "BACKWARD")

@@ -226,7 +226,7 @@ class _Desk:
             check_change(asked.role, _subject(asked), known)
             return step(known)
 
-        return self._desk.change(allowed)
+        return self._desk.change(allowed, by=asked.role)
 
 
 class _Door:

@@ -1,5 +1,6 @@
 """The registry at work: answers from the newest plan that is known, changes through the control writer. For `serve`."""
 
+import logging
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -13,6 +14,8 @@ from schemas.text import Text
 __all__ = ["Desk"]
 
 A = TypeVar("A")
+
+log = logging.getLogger("shutong.control")
 
 
 class Desk:
@@ -39,9 +42,11 @@ class Desk:
             read = self._read = Registered(plan)
         return read
 
-    def change(self, step: Callable[[Registered], Outcome[A]]) -> A:
-        """Carry out a step of `changes`. What is as asked for already is answered without the writer."""
+    def change(self, step: Callable[[Registered], Outcome[A]], by: str) -> A:
+        """Carry out a step of `changes`, and note who asked. What is as asked for already is answered without the writer."""
         outcome = step(self.read())
         if not outcome.objects:
             return outcome.answer
-        return self._writer.change(lambda plan: step(Registered(plan)), self.plan)
+        answer = self._writer.change(lambda plan: step(Registered(plan)), self.plan)
+        log.info("registry: %s, by %s", ", ".join(f"{type(each).__name__} {each.id or '*'}" for each in outcome.objects), by)
+        return answer

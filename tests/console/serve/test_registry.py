@@ -277,6 +277,30 @@ def test_no_password_and_no_schema_text_is_in_the_log(own: SmallBus) -> None:
     log = serve.log.read_text()
     assert own.password("control") not in log
     assert not re.search("SECRETDOC|a-wrong-word|Basic ", log)
+    assert "Subject bureau.Logged, by control" in log
+
+
+def test_a_serve_goes_on_after_kafka_was_killed_and_started_again(tmp_path: Path) -> None:
+    with LocalKafka(tmp_path / "kafka", die_with_parent=True) as broker:
+        bus = SmallBus(broker, tmp_path)
+        bus.apply()
+        with bus.served():
+            first = bus.client().register_schema("bureau.First", unique())
+            broker.kill()
+            with bus.http() as http:
+                assert http.get("/registry/subjects").status_code == 200
+                answer = http.post("/registry/subjects/bureau.Away/versions", json={"schema": '"int"'})
+                assert (answer.status_code, answer.json()["error_code"]) == (500, 50001)
+            broker.start()
+            schema = unique()
+
+            def registered() -> int:
+                with bus.http() as http:
+                    answer = http.post("/registry/subjects/bureau.Second/versions", json={"schema": schema.schema_str})
+                return answer.json()["id"] if answer.status_code == 200 else 0
+
+            assert eventually(registered, 90) > first
+            assert bus.client().get_schema(first)
 
 
 def test_while_kafka_is_away_a_change_is_refused_at_once_and_reading_goes_on(page: Serving) -> None:

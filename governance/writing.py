@@ -53,7 +53,7 @@ class KeptWriter:
                 with self.turn(newest()) as writer:
                     answer, objects = decide(writer.plan)
                     if objects:
-                        self.plan = writer.write(objects)
+                        writer.write(objects)
                     return answer
             except (Fenced, Unfinished) as error:
                 log.info("%s", error)

@@ -98,9 +98,10 @@ def _nobody(*_: object) -> NoReturn:
 
 
 @pytest.mark.kafka
-def test_an_apply_through_serve_leaves_its_writer_to_the_registry(kafka: LocalKafka, tmp_path: Path,
-                                                                  as_administrator: Callable[..., Ran]) -> None:
-    """Registrations while applies run: each gets its id, and the plan has both."""
+def test_an_apply_through_serve_leaves_its_writer_to_the_registry(
+        kafka: LocalKafka, tmp_path: Path, as_administrator: Callable[..., Ran], caplog: pytest.LogCaptureFixture) -> None:
+    """Registrations while applies run: each gets its id, the plan has both, and no writer takes the other's place."""
+    caplog.set_level("INFO", "shutong.control")
     bus = SmallBus(kafka, tmp_path)
     bus.apply()
     numbers: list[int] = []
@@ -126,6 +127,7 @@ def test_an_apply_through_serve_leaves_its_writer_to_the_registry(kafka: LocalKa
         finally:
             over.set()
             thread.join(60)
+    assert not [record.getMessage() for record in caplog.records if "bus.control" in record.getMessage()]
     plan = bus.plan()
     assert plan.subscriptions["tax.health.resident"].purpose == "p3"
     assert len(set(numbers)) == len(numbers) > 5

@@ -13,10 +13,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
+from confluent_kafka.schema_registry import Schema, SchemaReference, SchemaRegistryClient
 
 from console.serve.settings import ServeSettings
 from console.serve.watching import Trouble
+from governance.registry.changes import register
+from governance.registry.registered import Candidate, Registered
+from governance.settling import control_turn
 from schemas.text import Text
 from tests.console.serve.bus import ServeProcess, SmallBus, declare
 from tests.console.serve.conftest import Serving, eventually, running
@@ -227,19 +230,46 @@ def test_ids_go_on_after_a_restart_also_when_the_last_was_deleted_for_good(own: 
         assert refused(lambda: own.client().get_schema(last)) == (404, 40403)
 
 
-def test_a_serve_whose_writer_was_fenced_goes_on_from_what_the_other_wrote(own: SmallBus, tmp_path: Path) -> None:
-    with own.served():
-        client = own.client()
-        first = client.register_schema("bureau.First", unique())
+def test_a_serve_whose_writer_was_fenced_goes_on_from_what_the_other_wrote(own: SmallBus) -> None:
+    with own.served(), own.http() as http:
+        def register(subject: str) -> int:
+            """At once: nobody asks twice."""
+            answer = http.post(f"/registry/subjects/{subject}/versions", json={"schema": unique().schema_str})
+            assert answer.status_code == 200, answer.text
+            return int(answer.json()["id"])
+
+        first = register("bureau.First")
         with ControlWriter(own.admin):
-            assert client.register_schema("bureau.Second", unique()) == first + 1
+            assert register("bureau.Second") == first + 1
         declare(own.city, subscriptions__tax_health_resident='fields = ["resident_id", "name"]\npurpose = "新的目的"\n',
                 departments__edu='title = "教育局"\nroles = ["provider"]\n')
-        assert own.apply().version == own.plan().version
-        assert client.register_schema("bureau.Third", unique()) == first + 2
+        assert own.apply().written
+        assert register("bureau.Third") == first + 2
         assert own.plan().subscriptions["tax.health.resident"].purpose == "新的目的"
         eventually(lambda: httpx.get(f"{own.url}/registry/subjects", auth=("provider.edu", own.password("provider.edu")),
                                      trust_env=False).status_code == 200)  # a role that is new comes in as soon as the plan has it
+
+
+def test_what_another_writer_registered_can_be_built_on_as_soon_as_it_shows(own: SmallBus) -> None:
+    with own.served():
+        own.client().register_schema("bureau.First", unique())  # from here on serve has a writer, which knows no more than this
+        with ControlWriter(own.admin) as other:
+            place = Candidate('{"type":"fixed","name":"n.Place","size":3}')
+            other.write(register(Registered(other.plan), "bureau.Place", place).objects)
+        eventually(lambda: "bureau.Place" in own.client().get_subjects())
+        whole = Schema('{"type":"array","items":"n.Place"}', "AVRO", [SchemaReference("n.Place", "bureau.Place", 1)])
+        assert own.client().register_schema("bureau.Places", whole)
+
+
+def test_a_registration_waits_for_an_apply_of_its_home_and_does_not_fence_it(own: SmallBus) -> None:
+    with own.served(), ThreadPoolExecutor(1) as pool:
+        own.client().register_schema("bureau.First", unique())
+        with control_turn(own.secrets), ControlWriter(own.admin) as writer:
+            waiting = pool.submit(own.client().register_schema, "bureau.Second", unique())
+            time.sleep(1)
+            assert not waiting.done()
+            writer.write(lanes=writer.plan.lanes)
+        assert waiting.result(60)
 
 
 def test_two_serves_of_one_bus_give_one_row_of_ids(own: SmallBus) -> None:

@@ -22,6 +22,9 @@ __all__ = ["Json", "canonical", "complete", "definitions", "normalised", "standa
 
 Json = Any
 
+# A logical type that the library does not know is the plain type then: nothing to print. For good, since threads share filters.
+warnings.filterwarnings("ignore", category=avro.errors.IgnoredLogicalType)
+
 #: JSON levels of one text: some thirty records in one another. What is deeper would end our stack, or a client's.
 _DEEPEST = 100
 
@@ -88,9 +91,7 @@ def complete(text: str, lent: Mapping[str, Json]) -> str:
     """
     try:
         whole = standalone(text, lent)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a logical type it does not know: that is the plain type then
-            avro.schema.make_avsc_object(whole, avro.name.Names())
+        avro.schema.make_avsc_object(whole, avro.name.Names())
         _no_empty_union(whole)
         Avro(whole)
     except RegistryError:

@@ -13,6 +13,8 @@ from governance.registry.avro_text import canonical, complete, definitions, norm
 from governance.registry.errors import RegistryError
 from tests.schemas.drawn import row_shapes
 
+pytestmark = pytest.mark.filterwarnings("ignore::avro.errors.IgnoredLogicalType")
+
 ODD = st.recursive(st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(
     ["record", "string", "null", "array", "map", "enum", "fixed", "n.A", "A", "9x", ""]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(

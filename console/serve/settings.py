@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from pathlib import Path
-
 from pydantic import Field, SecretStr, field_validator
 
 from wire.secret import read_secret

@@ -23,7 +23,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "confluent_kafka": ("wire/", "streams/transport/"),
     "faust": ("streams/",),
     "mode": ("streams/",),
-    "avro": ("schemas/compatibility.py",),
+    "avro": ("governance/registry/",),
     "fastavro": ("schemas/codec/", "trial/oracle/"),
     "clickhouse_connect": ("ledger/",),
     "chdb": ("ledger/",),

@@ -71,6 +71,13 @@ def test_a_misfit_inside_a_union_names_the_field() -> None:
     assert misfits(holder(FIELDS[0]), [(1, holder(FIELDS[0], FIELDS[2]))], "BACKWARD") == []
 
 
+def test_a_number_that_means_another_moment_is_a_misfit_though_avro_passes_it() -> None:
+    millis, micros = (json.dumps({"type": "record", "name": "R", "fields": [
+        {"name": "at", "type": {"type": "long", "logicalType": f"timestamp-{unit}"}}]}) for unit in ("millis", "micros"))
+    (said,) = misfits(complete(canonical(micros), {}), [(1, complete(canonical(millis), {}))], "BACKWARD")
+    assert "field at" in said
+
+
 def test_levels_are_read_in_any_letters_and_nothing_else_is_one() -> None:
     assert [parse_level(level.lower()) for level in LEVELS] == list(LEVELS)
     for word in ("", "BACK", None, 3, ["NONE"]):

@@ -138,7 +138,7 @@ class Dataset(ControlObject):
     versions: tuple[DatasetVersion, ...] = ()
     row_schema: str
     event_schema: int
-    #: field -> rules in order, each `name` or `name(option=value)`; see schemas/rules.
+    #: field, or path such as `items[].amount` -> rules in order, each `name` or `name(option=value)`; see schemas/rules.
     rules: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     rules_version: str = "1"
 

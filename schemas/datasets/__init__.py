@@ -14,6 +14,7 @@ from schemas.datasets.cases import Case
 from schemas.datasets.values import whole_row
 from schemas.elements.fit import with_element_rules
 from schemas.errors import RejectError
+from schemas.rules.path import by_path
 from schemas.text import Text
 
 __all__ = ["StandardDataset", "standard_dataset", "standard_names"]
@@ -66,6 +67,6 @@ def standard_dataset(name: str) -> StandardDataset:
         name=name, title=told["title"], title_en=told["title_en"], key=tuple(told["key"]),
         division_field=told["division_field"], cycle=told["cycle"], rules_version=told["rules_version"],
         row_schema=row_schema, kind=told.get("kind", "state"),
-        rules=with_element_rules(row_schema, {field: tuple(uses) for field, uses in told["rules"].items()}),
+        rules=with_element_rules(row_schema, {field: tuple(uses) for field, uses in by_path(told["rules"]).items()}),
         examples=tuple(whole_row(row, row_schema) for row in told["examples"]),
         cases=tuple(Case.model_validate(case) for case in told.get("cases", ())))

@@ -16,7 +16,8 @@ _BLANKS = " \t\r\n\u3000\u00a0"
     reasons={"blanks": Reason(Text("首尾有空白", "has blanks around it"),
                               Text("已去除，无需处理", "taken away, nothing to do"))},
     examples=(Example("示例 \u3000", fix("示例", "blanks")), Example("\u00a0示 例\r\n", fix("示 例", "blanks")),
-              Example("示 例", KEEP)))
+              Example("示 例", KEEP)),
+    pack="text")
 def blanks() -> Check:
     """Spaces, tabs, line ends, U+3000 and U+00A0 go from both ends; inside they stay."""
     def check(text: str) -> Verdict:

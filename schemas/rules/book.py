@@ -11,31 +11,54 @@ from schemas.codec.fields import Field
 from schemas.control import Dataset
 from schemas.errors import RejectError
 from schemas.reasons import BUS_REASONS, Reason
+from schemas.rules.address import address
+from schemas.rules.after import after
+from schemas.rules.agrees_with_id import agrees_with_id
 from schemas.rules.bank_card import bank_card
 from schemas.rules.blanks import blanks
 from schemas.rules.code import code
+from schemas.rules.control_characters import control_characters
 from schemas.rules.date import date
+from schemas.rules.date_time import date_time
 from schemas.rules.division_code import division_code
+from schemas.rules.encoding import encoding
 from schemas.rules.full_width import full_width
 from schemas.rules.length import length
+from schemas.rules.markup import markup
+from schemas.rules.money import money
+from schemas.rules.name import name
 from schemas.rules.one_of import one_of
 from schemas.rules.organisation_code import organisation_code
 from schemas.rules.passport import passport
+from schemas.rules.path import Steps, bound, kind_of, leaf, steps_of, written_path
 from schemas.rules.phone import phone
+from schemas.rules.placeholder import placeholder
 from schemas.rules.postal_code import postal_code
+from schemas.rules.range import range
 from schemas.rules.required import required
 from schemas.rules.resident_id import resident_id
-from schemas.rules.rule import Check, Example, Rule
+from schemas.rules.rule import TEXT, Check, Example, Pack, Rule, inner_field
 from schemas.rules.travel_permit import travel_permit
+from schemas.rules.unique import unique
 from schemas.rules.uscc import uscc
-from schemas.rules.verdict import Verdict
+from schemas.rules.verdict import KEEP, Verdict
 from schemas.text import Text
 
-__all__ = ["REASONS", "RULES", "Use", "UseError", "check_rules", "every_example", "unfit_rules", "use_of"]
+__all__ = ["REASONS", "RULES", "Use", "UseError", "check_rules", "every_example", "pack_of", "unfit_rules", "use_of"]
 
 RULES: dict[str, Rule] = {rule.name: rule for rule in (
-    required, full_width, blanks, length, one_of, code, date, phone, division_code, resident_id,
-    uscc, organisation_code, bank_card, postal_code, passport, travel_permit)}
+    required, placeholder, encoding, control_characters, markup, full_width, blanks, name, address, length, range, one_of, code, date,
+    date_time, money, phone, division_code, resident_id, uscc, organisation_code, bank_card, postal_code, passport, travel_permit,
+    agrees_with_id, after, unique)}
+
+#: The packs of rules whose files name none.
+_PACKS: dict[str, Pack] = {"code": "codes", "date": "values"}
+
+
+def pack_of(rule: Rule) -> Pack:
+    """What a rule belongs to in lists and benchmarks; a number that names somebody or something, unless it says otherwise."""
+    return rule.pack or _PACKS.get(rule.name, "identity")
+
 
 #: Every reason code there is, the bus's own and the rules', in words.
 REASONS: dict[str, Reason] = BUS_REASONS | {code: reason for rule in RULES.values() for code, reason in rule.reasons.items()}
@@ -44,14 +67,19 @@ _USE = re.compile(r"([a-z_]+)(?:\(([^()]*)\))?")
 
 
 class Use(NamedTuple):
-    """One rule as a field of a dataset uses it."""
+    """One rule as a field of a dataset uses it. `others` are the fields it reads besides, `inner` those of each item."""
 
     rule: Rule
     check: Check
+    others: tuple[Steps, ...] = ()
+    inner: tuple[Steps, ...] = ()
 
-    def on(self, text: str | None, arrived: int) -> Verdict:
-        """The word on a value of a record that arrived then."""
-        return self.rule.on_null if text is None else self.check(text).at(arrived)
+    def on(self, text: str | None, arrived: int, *others: str | None) -> Verdict:
+        """The word on a value of a record that arrived then, with the texts of the other fields. A rule across fields is
+        silent where one of them is null."""
+        if text is None:
+            return self.rule.on_null
+        return KEEP if None in others else self.check(text, *others).at(arrived)
 
 
 class UseError(ValueError):
@@ -74,7 +102,9 @@ def use_of(written: str) -> Use:
     if missing:
         names = ", ".join(sorted(missing))
         raise UseError(Text(f"规则 {written} 缺少 {names}", f"rule {written} needs {names}"))
-    return Use(found, found.make(**given))
+    others = tuple(given[name] for name in found.others)
+    inner = tuple(value for name, value in given.items() if found.options[name] is inner_field)
+    return Use(found, found.make(**given), others, inner)
 
 
 def _option(rule: Rule, part: str) -> tuple[str, Any]:
@@ -102,20 +132,53 @@ def check_rules(dataset: Dataset) -> list[Text]:
 def unfit_rules(dataset: Dataset, fields: Mapping[str, Field]) -> list[Text]:
     """The same for fields that are known already."""
     problems = []
-    for name, uses in dataset.rules.items():
-        if name not in fields:
-            problems.append(Text(f"规则写给了不存在的字段 {name}", f"rules are given for field {name}, which does not exist"))
+    for path, uses in dataset.rules.items():
+        steps = _steps(path)
+        field = leaf(fields, steps) if steps else None
+        if steps is None or field is None:
+            problems.append(Text(f"规则写给了不存在的字段 {path}", f"rules are given for field {path}, which does not exist"))
             continue
         for written in uses:
             try:
-                rule = use_of(written).rule
+                use = use_of(written)
             except UseError as error:
-                problems.append(Text(f"字段 {name}: {error.problem.zh}", f"field {name}: {error.problem.en}"))
+                problems.append(Text(f"字段 {path}: {error.problem.zh}", f"field {path}: {error.problem.en}"))
                 continue
-            if not rule.any_type and fields[name].kind != "text":
-                problems.append(Text(f"字段 {name} 不是文本，不能用规则 {rule.name}",
-                                     f"field {name} is no text, so rule {rule.name} does not fit it"))
+            problems += _misplaced(use.rule, path, kind_of(field))
+            problems += (problem for other in use.others for problem in _unreadable(use.rule, path, steps, other, fields))
+            problems += (Text(f"字段 {path} 的元素里没有 {'.'.join(inner)}", f"the items of field {path} have no {'.'.join(inner)}")
+                         for inner in use.inner if leaf(fields, (*steps, "[]", *inner)) is None)
     return problems
+
+
+def _steps(path: str) -> Steps | None:
+    try:
+        return steps_of(path)
+    except ValueError:
+        return None
+
+
+def _misplaced(rule: Rule, path: str, kind: str) -> list[Text]:
+    """What is wrong with a rule at a field of this kind."""
+    if rule.takes(kind):
+        return []
+    if rule.kinds == TEXT:
+        return [Text(f"字段 {path} 不是文本，不能用规则 {rule.name}", f"field {path} is no text, so rule {rule.name} does not fit it")]
+    kinds = ", ".join(sorted(rule.kinds))
+    return [Text(f"字段 {path} 的类型是 {kind}，规则 {rule.name} 只用于 {kinds}",
+                 f"field {path} is of type {kind}; rule {rule.name} is for {kinds}")]
+
+
+def _unreadable(rule: Rule, path: str, steps: Steps, other: Steps, fields: Mapping[str, Field]) -> list[Text]:
+    """What is wrong with the other field that a rule reads."""
+    name, field = written_path(other), leaf(fields, other)
+    if field is None:
+        return [Text(f"字段 {path}: 规则 {rule.name} 引用了不存在的字段 {name}",
+                     f"field {path}: rule {rule.name} reads field {name}, which does not exist")]
+    if not bound(other, steps):
+        return [Text(f"字段 {path}: 规则 {rule.name} 引用的 {name} 不止一个值",
+                     f"field {path}: rule {rule.name} reads {name}, which is not one value for each {path}")]
+    return _misplaced(rule, name, kind_of(field))
 
 
 def every_example() -> Iterator[tuple[Rule, Example]]:

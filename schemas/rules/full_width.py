@@ -14,7 +14,8 @@ __all__ = ["full_width"]
     clause="Unicode 16.0, Halfwidth and Fullwidth Forms (FF01–FF5E)",
     reasons={"full_width": Reason(Text("含全角字母或数字", "has full-width letters or digits"),
                                   Text("已转为半角，无需处理", "made half-width, nothing to do"))},
-    examples=(Example("金安区示例路１２号Ａ座", fix("金安区示例路12号A座", "full_width")), Example("示例路12号（东），1楼", KEEP)))
+    examples=(Example("金安区示例路１２号Ａ座", fix("金安区示例路12号A座", "full_width")), Example("示例路12号（东），1楼", KEEP)),
+    pack="text")
 def full_width() -> Check:
     """Full-width letters and digits become ASCII; Chinese punctuation is right as it is."""
     def check(text: str) -> Verdict:

@@ -16,7 +16,7 @@ __all__ = ["length"]
     examples=(Example("示例", KEEP, "length(min=2,max=3)"), Example("示例示", KEEP, "length(min=2,max=3)"),
               Example("示", reject("too_short"), "length(min=2,max=3)"),
               Example("示例示例", reject("too_long"), "length(min=2,max=3)")),
-    options={"min": int, "max": int})
+    options={"min": int, "max": int}, pack="values")
 def length(min: int = 0, max: int = 1 << 31) -> Check:
     """At least `min` and at most `max` characters (code points)."""
     short, long = reject("too_short"), reject("too_long")

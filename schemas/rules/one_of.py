@@ -22,7 +22,7 @@ def _listed(text: str) -> frozenset[str]:
                                   Text("按代码表改正后重新发送", "use a value of the code list and send again"))},
     examples=(Example("2", KEEP, "one_of(values=0|1|2|9)"), Example("3", reject("not_listed"), "one_of(values=0|1|2|9)"),
               Example("", reject("not_listed"), "one_of(values=0|1|2|9)")),
-    options={"values": _listed})
+    options={"values": _listed}, pack="codes")
 def one_of(values: frozenset[str]) -> Check:
     """One of `values`, to the letter."""
     other = reject("not_listed")

@@ -2,19 +2,24 @@
 
 from typing import Final, Literal, NamedTuple
 
-__all__ = ["ALWAYS", "KEEP", "Verdict", "fix", "reject", "suspect"]
+__all__ = ["ALWAYS", "KEEP", "Grade", "Verdict", "doubt", "fix", "reject", "suspect"]
+
+#: How hard a rule is on what it cannot mend, where the dataset may say.
+Grade = Literal["suspect", "reject"]
 
 #: Earlier than any arrival.
 ALWAYS: Final = -(1 << 62)
 
 
 class Verdict(NamedTuple):
-    """One rule's word on one value. It holds for records that arrived at `since` (ms) or later; an earlier one is
-    rejected for `late`, so that a date not yet reached is judged by the record's arrival and not by our clock."""
+    """One rule's word on one value. A fix whose `value` is None takes the value away: null where the field takes null,
+    and where it does not, the judge rejects it for the same reason. The word holds for records that arrived at `since`
+    (ms) or later; an earlier one is rejected for `late`, so that a date not yet reached is judged by the record's arrival
+    and not by our clock. A suspect's `value` is a proposal; nothing is changed."""
 
     severity: Literal["", "fix", "suspect", "reject"] = ""
     reason: str = ""
-    value: str = ""
+    value: str | None = ""
     since: int = ALWAYS
     late: str = ""
 
@@ -29,16 +34,21 @@ class Verdict(NamedTuple):
 KEEP: Final = Verdict()
 
 
-def fix(value: str, reason: str) -> Verdict:
-    """The value is meant right and written wrong: it becomes `value`."""
+def fix(value: str | None, reason: str) -> Verdict:
+    """The value is meant right and written wrong: it becomes `value`. None: it says nothing, so it becomes null."""
     return Verdict("fix", reason, value)
 
 
-def suspect(reason: str) -> Verdict:
-    """The value goes on as it is; a person may want to look."""
-    return Verdict("suspect", reason)
+def suspect(reason: str, proposed: str = "") -> Verdict:
+    """The value goes on as it is; a person may want to look. `proposed` is what it may have been meant to be."""
+    return Verdict("suspect", reason, proposed)
 
 
 def reject(reason: str) -> Verdict:
     """The value cannot stay: the record goes to quarantine."""
     return Verdict("reject", reason)
+
+
+def doubt(grade: Grade, reason: str) -> Verdict:
+    """Suspect or reject, as the dataset wants it."""
+    return Verdict(grade, reason)

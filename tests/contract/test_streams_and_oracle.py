@@ -372,4 +372,4 @@ KEY = Key(COMPOSITE, EventScanner(event_schema("a.b", TWO_TEXTS), 1))
                                  'a.b/["一","二"]'.encode(), b"a.b/{}",
                                  b"a.b/" + b"[" * 100_000])
 def test_the_bus_and_the_oracle_know_the_same_keys(key: bytes) -> None:
-    assert keys.parses(OracleDataset("a.b", "a", ("x", "y"), 1, {}), key) == KEY.parses(key)
+    assert keys.parses(OracleDataset("a.b", "a", ("x", "y"), 1, {}, "{}"), key) == KEY.parses(key)

@@ -38,7 +38,7 @@ def test_a_case_comes_out_as_the_dataset_says(standard: StandardDataset, case: C
 @pytest.mark.parametrize(("standard", "case"), CASES, ids=[f"{standard.name}-{number}" for number, (standard, _) in enumerate(CASES)])
 def test_the_oracle_finds_the_same_in_a_case(standard: StandardDataset, case: Case) -> None:
     row, arrived = case.row(standard.examples[0], standard.row_schema), int(case.arrived.timestamp() * 1000)
-    oracle = RowRules(OracleDataset("city.x", "city", standard.key, 1, standard.rules))
+    oracle = RowRules(OracleDataset("city.x", "city", standard.key, 1, standard.rules, standard.row_schema))
     found = oracle.judge(row, arrived)[1]
     assert [f"{one.field} {one.severity} {one.reason}" for one in found] == list(case.findings)
     scanner = EventScanner(event_schema("city.x", standard.row_schema), 1)

@@ -127,6 +127,11 @@ def _no_date(row: Resident, turn: int) -> Resident:
     return row._replace(birth_date=(f"{day}/{month}/{year}", f"{year}-{month}", "不详")[turn % 3])
 
 
+def _serial_date(row: Resident, turn: int) -> Resident:
+    """The days that a spreadsheet counts, as an export left them."""
+    return row._replace(birth_date=str(20_000 + turn))
+
+
 def _not_yet(row: Resident, _: int) -> Resident:
     return row._replace(birth_date="2" + "9" + row.birth_date[2:])
 
@@ -171,6 +176,7 @@ DIRT = (
     Dirt("odd_phone", 2, "suspect", _odd_phone),
     Dirt("no_phone", 2, "rejected", _no_phone),
     Dirt("no_date", 2, "rejected", _no_date),
+    Dirt("serial_date", 2, "suspect", _serial_date),
     Dirt("date_to_come", 2, "rejected", _not_yet),
     Dirt("old_number", 2, "rejected", _old_number),
     Dirt("short_name", 2, "rejected", _short_name),

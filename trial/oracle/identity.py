@@ -11,9 +11,10 @@ import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
-__all__ = ["IDENTITY", "Said"]
+from trial.oracle.said import Said
+
+__all__ = ["IDENTITY"]
 
 _SCHEMAS = Path(__file__).parents[2] / "schemas"
 _SHANGHAI = dt.timezone(dt.timedelta(hours=8))
@@ -21,15 +22,6 @@ _CREDIT = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _DASHES = "-‐‑‒–—―"
 #: What is copied along with a number and seen by nobody.
 _UNSEEN = {0xAD, 0xFEFF, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070)}
-
-
-class Said(NamedTuple):
-    """What became of a value, and the word on it. `proposed` is what a rejected value may have been meant to be."""
-
-    value: str
-    reason: str = ""
-    severity: str = ""
-    proposed: str = ""
 
 
 _Options = Mapping[str, str]

@@ -18,6 +18,7 @@ class Dataset(NamedTuple):
     key: tuple[str, ...]
     schema: int
     rules: Mapping[str, tuple[str, ...]]
+    row_schema: str
     rules_version: str = "1"
     division_field: str = ""
     cycle: str = "real-time"
@@ -84,8 +85,8 @@ class Plan:
 def _dataset(item: Mapping[str, Any]) -> Dataset:
     rules = {field: tuple(names) for field, names in item["rules"].items()}
     return Dataset(item["id"], item["provider"], tuple(item["key"]), item["event_schema"], rules,
-                   item["rules_version"], item["division_field"], item["cycle"], item["kind"] == "log", item["created"],
-                   _aliases(item["row_schema"]))
+                   item["row_schema"], item["rules_version"], item["division_field"], item["cycle"], item["kind"] == "log",
+                   item["created"], _aliases(item["row_schema"]))
 
 
 def _aliases(row_schema: str) -> dict[str, str]:

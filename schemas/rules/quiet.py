@@ -1,0 +1,180 @@
+"""The rules of one field of a row, over its slices: from which arrival on a slice needs no word, and what is said of one.
+
+`Flat` is a field whose own value is judged, `Deep` one with values inside it: records, arrays, maps. Only a deep field
+that was fixed is written anew.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, NamedTuple
+
+from schemas.codec.fields import Field, text_of
+from schemas.letter import Finding
+from schemas.rules.across import Across, latest
+from schemas.rules.book import Use
+from schemas.rules.path import Steps, spots
+from schemas.rules.verdict import ALWAYS, KEEP
+
+__all__ = ["Deep", "FieldRules", "Flat", "Ruled", "words"]
+
+#: Slices remembered per field before they are forgotten and begun anew, and the longest one remembered.
+_REMEMBERED: Final = 4096
+_LONGEST: Final = 64
+#: Later than any arrival.
+_NEVER: Final = 1 << 62
+
+
+class Ruled(NamedTuple):
+    """One place of a row and the rules of its own value, in order. A value of the key is never changed (I-10)."""
+
+    steps: Steps
+    field: Field
+    uses: tuple[Use, ...]
+    key: bool
+
+    def latest(self, text: str | None) -> int:
+        """The arrival (ms) from which on no rule has a word on this text."""
+        if text is None:
+            return _NEVER if any(use.rule.on_null.severity for use in self.uses) else ALWAYS
+        at = ALWAYS
+        for use in self.uses:
+            verdict = use.check(text)
+            if verdict is not KEEP:
+                if verdict[0]:
+                    return _NEVER
+                at = max(at, verdict.since)
+        return at
+
+    def words(self, where: str, text: str | None, arrived: int) -> tuple[list[Finding], str | None]:
+        """What the rules say of a value, and what they make of it: nothing, where it is of the key."""
+        said, value = words(where, self.uses, text, arrived, self.can_be)
+        return ([_kept(one) for one in said], text) if self.key else (said, value)
+
+    def can_be(self, text: str | None) -> bool:
+        """Whether a fix can be carried out here."""
+        if text is None:
+            return self.field.nullable and not self.key
+        try:
+            self.field.from_text(text)
+        except ValueError:
+            return False
+        return True
+
+
+class FieldRules(dict[bytes, int]):
+    """By slice of one field: the arrival (ms) from which on no rule has a word on it."""
+
+    def told(self, piece: bytes, arrived: int) -> tuple[list[Finding], bytes]:
+        """What the rules say of a slice, and the slice with its fixes."""
+        raise NotImplementedError
+
+
+class Flat(FieldRules):
+    """A field of the row with rules of its own value."""
+
+    def __init__(self, ruled: Ruled) -> None:
+        self.ruled = ruled
+        self.read = _reader(ruled.field)
+        self._checks = [use.check for use in ruled.uses]
+
+    def __missing__(self, piece: bytes) -> int:
+        # `Ruled.latest` and the remembering are written out: a value that was never met costs as little as its rules.
+        text = self.read(piece)
+        if text is None:
+            at = self.ruled.latest(None)
+        else:
+            at = ALWAYS
+            for check in self._checks:
+                verdict = check(text)
+                if verdict is not KEEP:
+                    if verdict[0]:
+                        at = _NEVER
+                        break
+                    at = max(at, verdict.since)
+        if len(piece) <= _LONGEST:
+            if len(self) >= _REMEMBERED:
+                self.clear()
+            self[piece] = at
+        return at
+
+    def told(self, piece: bytes, arrived: int) -> tuple[list[Finding], bytes]:
+        given = self.read(piece)
+        said, value = self.ruled.words(self.ruled.steps[0], given, arrived)
+        if value == given:
+            return said, piece
+        field = self.ruled.field
+        return said, field.encode(None) if value is None else field.from_text(value)
+
+
+class Deep(FieldRules):
+    """A field of the row with rules of values inside it. `inner` are the rules across values that read nothing else."""
+
+    def __init__(self, field: Field, ruled: Sequence[Ruled], inner: Iterable[Across]) -> None:
+        self._field = field
+        self._ruled = ruled
+        self._inner = tuple(inner)
+
+    def __missing__(self, piece: bytes) -> int:
+        values = {self._field.name: self._field.decode(piece)}
+        at = ALWAYS
+        for ruled in self._ruled:
+            for spot in spots(values, ruled.steps):
+                at = max(at, ruled.latest(_text(spot.holder[spot.key])))
+        at = max([at, *(latest(across.verdicts(values)) for across in self._inner)])
+        if len(piece) <= _LONGEST:
+            if len(self) >= _REMEMBERED:
+                self.clear()
+            self[piece] = at
+        return at
+
+    def told(self, piece: bytes, arrived: int) -> tuple[list[Finding], bytes]:
+        values, findings, changed = {self._field.name: self._field.decode(piece)}, list[Finding](), False
+        for ruled in self._ruled:
+            for spot in spots(values, ruled.steps):
+                given = _text(spot.holder[spot.key])
+                said, value = ruled.words(spot.where, given, arrived)
+                findings += said
+                if value != given:
+                    spot.holder[spot.key] = None if value is None else ruled.field.decode(ruled.field.from_text(value))
+                    changed = True
+        return findings, self._field.encode(values[self._field.name]) if changed else piece
+
+
+def words(where: str, uses: Sequence[Use], value: str | None, arrived: int,
+          can_be: Callable[[str | None], bool]) -> tuple[list[Finding], str | None]:
+    """What rules say of a value, in order, each on what the one before made of it, none after a reject. A fix that the
+    place cannot take is a reject for the same reason."""
+    said = []
+    for use in uses:
+        verdict = use.on(value, arrived)
+        severity = verdict.severity
+        if not severity:
+            continue
+        if severity == "fix" and not can_be(verdict.value):
+            severity = "reject"
+        said.append(Finding(where, verdict.reason, severity, value or "", verdict.value or ""))
+        if severity == "reject":
+            break
+        if severity == "fix":
+            value = verdict.value
+    return said, value
+
+
+def _kept(finding: Finding) -> Finding:
+    """What would have been a fix of a key field is proposed (I-10)."""
+    if finding.severity != "fix":
+        return finding
+    return finding._replace(reason="key_not_canonical", severity="reject")
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else text_of(value)
+
+
+def _reader(field: Field) -> Callable[[bytes], str | None]:
+    """A slice as the rules see it."""
+    if field.kind == "text" and not field.nullable:
+        # Most texts have a length of one byte.
+        return lambda piece: piece[1:].decode() if piece[0] < 128 else field.text(piece)
+    return field.text
+
+

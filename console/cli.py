@@ -17,6 +17,7 @@ from console.commands.lanes import lane_app
 from console.commands.ledger import ledger_app
 from console.commands.quality import quality
 from console.commands.quarantine import quarantine_app
+from console.commands.rules import rules_app
 from console.commands.schema import schema_app
 from console.commands.standards import code_app, element_app
 from console.commands.tail import tail
@@ -53,6 +54,7 @@ app.add_typer(subscription_app, name="subscription")
 app.add_typer(lane_app, name="lane")
 app.add_typer(schema_app, name="schema")
 app.add_typer(quarantine_app, name="quarantine")
+app.add_typer(rules_app, name="rules")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(element_app, name="element")
 app.add_typer(code_app, name="code")

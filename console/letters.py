@@ -11,6 +11,7 @@ from schemas.letter import Letter
 from schemas.names import Names
 from schemas.reasons import Reason
 from schemas.rules import REASONS
+from schemas.rules.path import general
 from schemas.text import Text
 from wire.reading import Record
 
@@ -120,4 +121,4 @@ def _line(record: Record) -> _Line:
 def _groups(letter: Letter) -> Iterator[Group]:
     for one in letter.findings:
         if one.severity == "reject":
-            yield Group(letter.lane, letter.dataset, one.reason, one.field, letter.rules_version, letter.closed)
+            yield Group(letter.lane, letter.dataset, one.reason, general(one.field), letter.rules_version, letter.closed)

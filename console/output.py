@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from schemas.errors import BusError
@@ -74,11 +75,12 @@ def _cell(value: Any) -> str:
         case float():
             return f"{value:,.1f}"
         case list() | tuple():
-            return "、".join(map(str, value))
+            return escape("、".join(map(str, value)))
         case dict():
-            return json.dumps(value, ensure_ascii=False)
+            return escape(json.dumps(value, ensure_ascii=False))
         case _:
-            return str(value)
+            # Brackets are a value's own, not a style's.
+            return escape(str(value))
 
 
 def _csv(rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> str:

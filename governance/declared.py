@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from schemas.control import Condition, ConnectorInstance, Dataset, Mask, Node, Segment, StopLine
 from schemas.datasets.cases import Case
+from schemas.rules.path import by_path
 
 __all__ = ["City", "CityFile", "ConnectorFile", "DatasetFile", "DeclaredDataset", "DepartmentFile", "SubscriptionFile"]
 
@@ -70,6 +71,11 @@ class DatasetFile(_File):
     #: A good row, and what cleaning makes of it when it is changed: the dataset's own tests.
     example: dict[str, Any] = Field(default_factory=dict)
     cases: tuple[Case, ...] = ()
+
+    @field_validator("rules", mode="before")
+    @classmethod
+    def _by_path(cls, rules: Any) -> Any:
+        return by_path(rules) if isinstance(rules, dict) else rules
 
     @model_validator(mode="after")
     def _one_shape(self) -> "DatasetFile":

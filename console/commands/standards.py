@@ -106,6 +106,9 @@ def dataset_fields(row_schema: str, key: tuple[str, ...], rules: dict[str, tuple
                      "key": field.path in key, "element": field.element,
                      "code_list": field.part.get("code_list", known.code_list if known else ""),
                      "level": field.part.get("level", known.level if known else ""), "rules": list(rules.get(field.path, ()))})
+        # Rules of the values in an array or map stand below it.
+        if field.turns and field.values in rules:
+            rows.append(dict.fromkeys(_FIELDS, "") | {"field": field.values, "key": False, "rules": list(rules[field.values])})
     print_rows(rows, _FIELDS, output, title=title)
 
 

@@ -135,6 +135,13 @@ def test_rows_are_a_table_json_or_csv(capfd: pytest.CaptureFixture[str]) -> None
     assert "a、b" in table
 
 
+def test_brackets_in_a_table_are_the_value_s_own(capfd: pytest.CaptureFixture[str]) -> None:
+    print_rows([{"id": "[bold]甲[/bold]", "list": ["[/x]"]}], {"id": Text("编号", "id"), "list": Text("若干", "list")}, Format.table)
+    shown = capfd.readouterr().out
+    assert "[bold]甲[/bold]" in shown
+    assert "[/x]" in shown
+
+
 def raising(error: Exception) -> Callable[..., object]:
     def work(*arguments: object, **named: object) -> object:
         raise error

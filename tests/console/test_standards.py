@@ -5,9 +5,12 @@ from collections.abc import Callable
 
 import pytest
 
+from console.commands.standards import dataset_fields
+from console.output import Format
 from schemas.codes import code_lists
 from schemas.datasets import standard_names
 from schemas.elements import elements
+from schemas.text import Text
 from tests.console.conftest import Ran
 
 Shutong = Callable[..., Ran]
@@ -78,3 +81,15 @@ def test_the_standard_datasets_are_told_and_one_shows_its_fields_at_every_depth(
     assert fields["holder.id_number"]["level"] == "important"
     assert fields["items[].amount"]["type"] == "null | decimal"
     assert "code(list=GB/T 39046 A.1)" in fields["item_kind"]["rules"]  # type: ignore[operator]
+
+
+SHAPE = """{"type": "record", "name": "R", "fields": [{"name": "k", "type": "string", "title": "编号"},
+  {"name": "tags", "type": {"type": "map", "values": "string"}}, {"name": "items", "type": {"type": "array", "items":
+    {"type": "record", "name": "I", "fields": [{"name": "code", "type": "string"}]}}}]}"""
+RULES = {"items[].code": ("required",), "items": ("unique(by=code)",), "k": ("required",), "tags{}": ("blanks",)}
+
+
+def test_the_rules_of_values_inside_a_field_stand_below_it(capfd: pytest.CaptureFixture[str]) -> None:
+    dataset_fields(SHAPE, ("k",), RULES, Format.json, Text("", ""))
+    assert [(row["field"], row["rules"]) for row in json.loads(capfd.readouterr().out)] == [
+        ("k", ["required"]), ("tags", []), ("tags{}", ["blanks"]), ("items", ["unique(by=code)"]), ("items[].code", ["required"])]

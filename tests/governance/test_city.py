@@ -16,6 +16,14 @@ def test_a_whole_directory_becomes_a_city(city_folder: Path) -> None:
     assert city.subscriptions["province.health.resident"].node == "anhui"
 
 
+def test_rules_for_values_inside_others_may_be_written_as_dotted_keys(city_folder: Path) -> None:
+    with (city_folder / "datasets/health.resident.toml").open("a") as file:
+        file.write('[rules]\nholder.name = ["blanks"]\n"items[]".code = ["required"]\n"items[].of.id" = ["resident_id"]\n')
+    rules = read_city(city_folder).datasets["health.resident"].rules
+    assert {path: uses for path, uses in rules.items() if "holder" in path or "items" in path} == {
+        "holder.name": ("blanks",), "items[].code": ("required",), "items[].of.id": ("resident_id",)}
+
+
 def test_all_problems_are_told_at_once_each_with_its_file(city_folder: Path) -> None:
     (city_folder / "departments/tax.toml").write_text('title = "税务局"\nroles = ["subscriber"]\ncolour = "red"\n')
     (city_folder / "departments/Bad_Name.toml").write_text('title = "x"\nroles = ["provider"]\n')

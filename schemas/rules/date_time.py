@@ -46,7 +46,8 @@ _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
               Example("2026-01-02", reject("time_form")), Example("2026-02-30 00:00:00", reject("time")),
               Example("2026-01-02T24:00:00Z", reject("time")), Example("", reject("time_form")),
               Example("2026-01-02T03:04:05+00:00", KEEP, "date_time(not_after=arrival)"),
-              Example("2026-01-02T03:04:06Z", reject("time"), "date_time(not_after=arrival)")),
+              Example("2026-01-02T03:04:06Z", reject("time"), "date_time(not_after=arrival)"),
+              Example("1767323046", reject("time"), "date_time(not_after=arrival)")),
     options={"not_after": arrival}, kinds=TEXT | {"timestamp-millis"}, pack="values")
 def date_time(not_after: str = "") -> Check:
     """A moment that exists, to the second or finer, with its zone. With `not_after=arrival` it is no later than the record's
@@ -72,7 +73,7 @@ def _judged(text: str) -> Verdict:
 @lru_cache(1 << 12)
 def _bounded(text: str) -> Verdict:
     told = _judged.__wrapped__(text)
-    parts = _read(text)
+    parts = _read(told.value or text)
     instant = _instant(*parts) if parts else None
     return told if instant is None else told._replace(since=-((_EPOCH - instant) // dt.timedelta(milliseconds=1)), late="time")
 

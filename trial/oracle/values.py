@@ -239,6 +239,8 @@ def _date_time(value: str, options: Mapping[str, str], arrived: int) -> Said:
     if match is None:
         if re.fullmatch("[1-9][0-9]{9}([0-9]{3})?", text):
             millis = int(text.ljust(13, "0"))
+            if millis > arrived and options.get("not_after") == "arrival":
+                return Said(value, "time", "reject")
             at = dt.datetime.fromtimestamp(millis // 1000, _SHANGHAI) + dt.timedelta(milliseconds=millis % 1000)
             return Said(value, "time_since", "suspect", at.isoformat(timespec="milliseconds" if at.microsecond else "seconds"))
         return Said(value, "time_form", "reject")

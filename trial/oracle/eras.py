@@ -24,10 +24,10 @@ class Eras:
 
     def __init__(self, plans: Sequence[Plan]) -> None:
         self.plans = tuple(plans)
-        #: where a record lies -> the era that its trace on an output lane speaks of
-        self._told: dict[Place, int] = {}
-        #: where a subscriber sees no position: its subscription, key and id -> the eras of what came under them, oldest first
-        self._masked: dict[tuple[object, ...], list[int]] = {}
+        #: where a record lies -> the eras that its trace on the output lanes may be of
+        self._told: dict[Place, frozenset[int]] = {}
+        #: where a subscriber sees no position: its subscription, key and id -> the same of what came under them, oldest first
+        self._masked: dict[tuple[object, ...], list[frozenset[int]]] = {}
         #: partition -> the era it has reached
         self._reached: dict[tuple[str, int], int] = {}
 
@@ -35,46 +35,33 @@ class Eras:
     def several(self) -> bool:
         return len(self.plans) > 1
 
-    def first_with(self, number: int) -> int:
-        """The first era in which events go on under this schema id."""
-        return next((at for at, plan in enumerate(self.plans) if number in plan.present), len(self.plans) - 1)
+    def writing(self, number: int) -> frozenset[int]:
+        """The eras in which events go on under this schema id; one that comes back has several spans."""
+        return frozenset(at for at, plan in enumerate(self.plans) if number in plan.present)
 
-    def of_raw(self, record: Record) -> int:
-        """The era of a raw record. A repeat leaves no trace; that it was known for one tells that its schema id was."""
-        number = int.from_bytes((record.value or b"")[1:5], "big")
-        if (record.lane, record.partition, record.offset) in self._told:
-            return self.of(record)
-        return self.of(record, next((at for at, plan in enumerate(self.plans) if number in plan.by_schema), 0))
+    def reading(self, number: int) -> frozenset[int]:
+        """The eras in which events under this schema id can be read."""
+        return frozenset(at for at, plan in enumerate(self.plans) if number in plan.by_schema)
 
     def read_clean(self, records: Iterable[Record], codec: Codec) -> None:
         """What clean wrote tells under which plan it handled the raw record."""
         for record in records:
-            try:
-                number = codec.number(record.value or b"")
-                meta = codec.trusted(record.value or b"")["meta"]
-            except (Unreadable, EOFError, IndexError, ValueError):
-                continue
-            lane, _, partition = meta["stream"].rpartition("/")
-            if partition.isdigit():
-                self._told[lane, int(partition), meta["seq"]] = self.first_with(number)
+            found = _position(record, codec)
+            if found is not None and found[1] is not None:
+                self._note(found[1], self.writing(found[0]))
 
-    def read_inbox(self, records: Iterable[Record], codec: Codec, schemas: Mapping[int, tuple[str, int]]) -> None:
-        """What route wrote does so for the clean record. `schemas`: output id -> subscription and its first era with it."""
+    def read_inbox(self, records: Iterable[Record], codec: Codec, schemas: Mapping[int, tuple[str, frozenset[int]]]) -> None:
+        """What route wrote does so for the clean record. `schemas`: output id -> subscription and its eras with it."""
         for record in records:
-            try:
-                number = codec.number(record.value or b"")
-                meta = codec.trusted(record.value or b"")["meta"]
-            except (Unreadable, EOFError, IndexError, ValueError):
+            found = _position(record, codec)
+            if found is None or found[0] not in schemas:
                 continue
-            lane, _, partition = meta["stream"].rpartition("/")
-            if number not in schemas:
-                continue
-            contract, era = schemas[number]
-            if partition.isdigit():
-                place = lane, int(partition), meta["seq"]
-                self._told[place] = max(era, self._told.get(place, 0))
-            elif not meta["stream"]:
-                self._masked.setdefault((contract, record.key, meta["id"]), []).append(era)
+            number, place, name = found
+            contract, eras = schemas[number]
+            if place is not None:
+                self._note(place, eras)
+            else:
+                self._masked.setdefault((contract, record.key, name), []).append(eras)
 
     def read_letters(self, records: Iterable[Record], schema: Any) -> None:
         """A letter names the version of the plan it was written under."""
@@ -84,17 +71,41 @@ class Eras:
                 letter: Any = fastavro.schemaless_reader(BytesIO(record.value or b""), shape, None)
             except (EOFError, IndexError, ValueError):
                 continue
-            place = letter["lane"], letter["partition"], letter["offset"]
             era = max((at for at, plan in enumerate(self.plans) if plan.version <= letter["plan_version"]), default=0)
-            self._told[place] = max(era, self._told.get(place, 0))
+            self._note((letter["lane"], letter["partition"], letter["offset"]), frozenset((era,)))
 
-    def of_masked(self, tokens: Iterable[tuple[object, ...]]) -> int:
-        """The era that deliveries without a position speak of; each speaks once."""
-        return max((eras.pop(0) for eras in map(self._masked.get, tokens) if eras), default=0)
+    def _note(self, place: Place, eras: frozenset[int]) -> None:
+        """Several traces of one record must agree; where they do not, the last is believed, and the others found wrong."""
+        self._told[place] = self._told.get(place, eras) & eras or eras
 
-    def of(self, record: Record, least: int = 0) -> int:
-        """The era of a record, asked for in the order of its partition; not before `least`."""
-        here = record.lane, record.partition
-        told = self._told.get((record.lane, record.partition, record.offset), 0)
-        self._reached[here] = max(self._reached.get(here, 0), told, least)
+    def of_raw(self, record: Record) -> int:
+        """The era of a raw record. A repeat leaves no trace; that it was known for one tells that its schema id was."""
+        if (record.lane, record.partition, record.offset) in self._told:
+            return self.of(record)
+        return self.of(record, self.reading(int.from_bytes((record.value or b"")[1:5], "big")))
+
+    def of_clean(self, record: Record, number: int, tokens: Iterable[tuple[object, ...]]) -> int:
+        """The era in which a clean record was routed. Deliveries without a position are found by `tokens`; each speaks once."""
+        spoken = [eras.pop(0) for eras in map(self._masked.get, tokens) if eras]
+        return self.of(record, self.reading(number), *spoken)
+
+    def of(self, record: Record, *among: frozenset[int]) -> int:
+        """The era of a record, asked for in the order of its partition: the first it has not left that all traces allow."""
+        here, everything = (record.lane, record.partition), frozenset(range(len(self.plans)))
+        allowed = self._told.get((record.lane, record.partition, record.offset), everything)
+        for eras in among:
+            allowed = allowed & eras or allowed
+        reached = self._reached.get(here, 0)
+        self._reached[here] = min((era for era in allowed if era >= reached), default=reached)
         return self._reached[here]
+
+
+def _position(record: Record, codec: Codec) -> tuple[int, Place | None, str] | None:
+    """Schema id of an event, where it says it comes from, and its id; None for what is none."""
+    try:
+        number = codec.number(record.value or b"")
+        meta = codec.trusted(record.value or b"")["meta"]
+    except (Unreadable, EOFError, IndexError, ValueError):
+        return None
+    lane, _, partition = meta["stream"].rpartition("/")
+    return number, (lane, int(partition), meta["seq"]) if partition.isdigit() else None, meta["id"]

@@ -135,18 +135,18 @@ class _Case:
         for lane in lanes:
             self.eras.read_clean(self._lanes(lane), self._codec)
         self.eras.read_letters(self._lanes(f"dead.{provider}"), self._schema)
-        firsts: dict[int, tuple[str, int]] = {}
+        eras: dict[int, tuple[str, frozenset[int]]] = {}
         for era, plan in enumerate(self.eras.plans):
             for item in plan.of_provider(provider):
-                firsts.setdefault(item.schema, (item.id, era))
+                eras[item.schema] = item.id, eras.get(item.schema, ("", frozenset()))[1] | {era}
         for subscriber in self._inboxes:
-            self.eras.read_inbox(self._lanes(f"deliver.{subscriber}"), self._codec, firsts)
+            self.eras.read_inbox(self._lanes(f"deliver.{subscriber}"), self._codec, eras)
 
     def _route_in_its_era(self, routers: Sequence[Router | None], record: Record, fate: Fate, event: Mapping[str, Any]) -> None:
         """Routers of every era follow what they can read; the record goes out by the one of its own."""
         number = self._codec.number(record.value or b"")
         tokens = routers[-1].masked_tokens(record.key or b"", event["meta"]["id"]) if routers[-1] and self.eras.several else ()
-        era = self.eras.of(record, max(self.eras.first_with(number), self.eras.of_masked(tokens)))
+        era = self.eras.of_clean(record, number, tokens)
         for at, (plan, router) in enumerate(zip(self.eras.plans, routers, strict=True)):
             dataset = plan.by_schema.get(number)
             if router is None or dataset is None:
@@ -192,7 +192,7 @@ class _Case:
 
     def _dataset_of(self, number: int) -> Dataset:
         """The dataset as it was when events first went on under this schema id."""
-        return self.eras.plans[self.eras.first_with(number)].by_schema[number]
+        return self.eras.plans[min(self.eras.writing(number))].by_schema[number]
 
     def _check_letters(self, provider: str, owed: Mapping[Mailing, Letter], hop: Hop, replays: Replays | None = None) -> None:
         lane = f"dead.{provider}"

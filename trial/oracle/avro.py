@@ -82,7 +82,9 @@ class Codec:
 
     def blanked(self, number: int, event: Mapping[str, Any], present: int) -> dict[str, Any]:
         """The same of one whose row has no value there: whatever bytes are no text are empty."""
-        return self.resolved(number, {**event, "row": _blanked(event["row"])}, present)
+        schema: Any = self._readers[number]
+        kind = next(field["type"] for field in schema["fields"] if field["name"] == "row")
+        return self.resolved(number, {**event, "row": _blanked(event["row"], kind)}, present)
 
     def _resolved(self, number: int, event: Mapping[str, Any], present: int) -> dict[str, Any]:
         data = self.write(number, event)[_HEADER:]
@@ -106,15 +108,20 @@ class Codec:
         return self._heads[number] + self._writers[number](event)
 
 
-def _blanked(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _blanked(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_blanked(part) for part in value]
-    try:
-        return value if not isinstance(value, bytes) or value.decode() is not None else b""
-    except UnicodeDecodeError:
-        return b""
+def _blanked(value: Any, kind: Any) -> Any:
+    if isinstance(kind, list):
+        some = [branch for branch in kind if branch != "null"]
+        return value if value is None or len(some) != 1 else _blanked(value, some[0])
+    if kind == "bytes" or (isinstance(kind, dict) and kind["type"] == "bytes"):
+        try:
+            value.decode()
+        except UnicodeDecodeError:
+            return b""
+    elif isinstance(kind, dict) and "fields" in kind:
+        return {field["name"]: _blanked(value[field["name"]], field["type"]) for field in kind["fields"]}
+    elif isinstance(kind, dict) and "items" in kind:
+        return [_blanked(part, kind["items"]) for part in value]
+    return value
 
 
 def plain(schema: Any) -> Any:

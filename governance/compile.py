@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from governance.declared import City, DeclaredDataset, DepartmentFile, SubscriptionFile
-from governance.evolving import breaking, check_next, next_version
+from governance.evolving import breaking, check_next, check_registered, next_version, written_otherwise
 from governance.problems import Refusal, RefusedError
 from governance.registry.changes import with_registered
+from governance.registry.registered import Registered
 from schemas.contract import (
     check_dataset,
     check_subscription,
@@ -98,14 +99,15 @@ class _Step:
         self.new_schemas: list[SchemaText] = []
         self._numbers = {schema.text: number for number, schema in current.schemas.items() if not schema.references}
         self._registered: list[tuple[str, int]] = []
+        self._registry = Registered(current)
         self._last_number = max(current.schemas, default=0)
 
     def refuse(self, name: str, zh: str, en: str) -> None:
         self.refusals.append(Refusal(name, Text(zh, en)))
 
     def schema_number(self, subject: str, text: str) -> int:
-        """Same text, same id; else the highest id ever given + 1."""
-        number = self._numbers.get(text)
+        """Same text, same id, however it was written when it was registered; else the highest id ever given + 1."""
+        number = self._numbers.get(text) or written_otherwise(self._registry, subject, text)
         if number is None:
             self._last_number += 1
             number = self._numbers[text] = self._last_number
@@ -185,8 +187,10 @@ class _Step:
         self.refusals += [Refusal(f"datasets/{item.id}", text) for text in wrong]
         if wrong:
             return draft
-        number = self.schema_number(event_subject(item.id), event_schema(item.id, item.row_schema))
-        version, earlier = next_version(self.current.datasets.get(item.id), number)
+        subject, text, old = event_subject(item.id), event_schema(item.id, item.row_schema), self.current.datasets.get(item.id)
+        self.refusals += [Refusal(f"datasets/{item.id}", told) for told in check_registered(self._registry, subject, text, old)]
+        number = self.schema_number(subject, text)
+        version, earlier = next_version(old, number)
         return item.dataset(number).model_copy(update={"version": version, "versions": earlier})
 
     def subscriptions(self, datasets: Mapping[str, Dataset]) -> tuple[ControlObject, ...]:

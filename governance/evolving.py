@@ -5,6 +5,8 @@ Pure, for `compile`; every problem at once, in words, with the field's path.
 
 from collections.abc import Iterator, Mapping
 
+from governance.registry.changes import check_besides
+from governance.registry.registered import Candidate, Registered
 from schemas.codec import EventScanner
 from schemas.contract import event_schema, in_current_names, output_schema, row_of
 from schemas.control import Dataset, DatasetVersion, SchemaText, Subscription
@@ -13,7 +15,7 @@ from schemas.evolution import current_names, row_misfits
 from schemas.text import Text
 from schemas.tree import tree
 
-__all__ = ["breaking", "check_next", "next_version"]
+__all__ = ["breaking", "check_next", "check_registered", "next_version", "written_otherwise"]
 
 Schemas = Mapping[int, SchemaText]
 
@@ -27,6 +29,27 @@ def next_version(old: Dataset | None, event: int) -> tuple[int, tuple[DatasetVer
     # A shape that comes back is the present one again, no longer an earlier one.
     earlier = (*old.versions, DatasetVersion(version=old.version, event_schema=old.event_schema))
     return old.version + 1, tuple(version for version in earlier if version.event_schema != event)
+
+
+def written_otherwise(known: Registered, subject: str, text: str) -> int | None:
+    """The id under which a subject has this schema in other words: other white space, or the keys in another order.
+
+    What it takes a reference to understand is not it: workers read a text alone.
+    """
+    found = known.lookup(subject, Candidate(text), normalise=True)
+    return found.number if found is not None and not known.schemas[found.number].references else None
+
+
+def check_registered(known: Registered, subject: str, text: str, old: Dataset | None) -> Iterator[Text]:
+    """Why the registry would not take it, by the versions that others registered and the subject's level.
+
+    That it reads the dataset's own earlier versions is `check_next`'s to say.
+    """
+    own = {old.event_schema, *(version.event_schema for version in old.versions)} if old is not None else set()
+    if written_otherwise(known, subject, text) is None:
+        for problem in check_besides(known, subject, Candidate(text), own):
+            yield Text(f"与主题 {subject} 已登记的版本不相容（不再需要的版本可在模式登记中删除）：{problem}",
+                       f"it does not fit what is registered under {subject} (a version nobody needs can be deleted there): {problem}")
 
 
 def check_next(old: Dataset, new: Dataset, schemas: Schemas) -> Iterator[Text]:

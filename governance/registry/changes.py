@@ -3,7 +3,7 @@
 Every function may be called again with newer knowledge: a registration that was carried out already writes nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Generic, NamedTuple, TypeVar
 
 from governance.registry.avro_text import normalised
@@ -21,13 +21,14 @@ from governance.registry.errors import (
     version_not_deleted,
     version_not_found,
 )
-from governance.registry.levels import asks_as_much
+from governance.registry.levels import asks_as_much, looks_back, looks_forward, transitive
 from governance.registry.registered import LEAST, Candidate, Registered, known_subjects
 from governance.registry.versions import LATEST, Latest
 from schemas.control import ControlObject, Level, Plan, SchemaText, Subject, SubjectVersion
 from schemas.text import Text
 
-__all__ = ["Outcome", "check", "delete_subject", "delete_version", "register", "set_level", "unset_level", "with_registered"]
+__all__ = ["Outcome", "check", "check_besides", "delete_subject", "delete_version", "register", "set_level", "unset_level",
+           "with_registered"]
 
 A = TypeVar("A")
 
@@ -80,6 +81,17 @@ def check(known: Registered, subject: str, candidate: Candidate, version: int | 
         if not earlier:
             raise version_not_found(str(version))
     return misfits(new, earlier, known.level_of(subject))
+
+
+def check_besides(known: Registered, subject: str, candidate: Candidate, own: Collection[int]) -> list[str]:
+    """As `check`, but for reading what was written with the ids `own`, of which another judges."""
+    new, level, found = known.complete(candidate), known.level_of(subject), list[str]()
+    if looks_back(level):
+        others = _earlier(known, subject, but=own)
+        found += misfits(new, others, "BACKWARD_TRANSITIVE" if transitive(level) else "BACKWARD")
+    if looks_forward(level):
+        found += misfits(new, _earlier(known, subject), "FORWARD_TRANSITIVE" if transitive(level) else "FORWARD")
+    return found
 
 
 def delete_subject(known: Registered, subject: str, *, permanent: bool = False) -> Outcome[list[int]]:
@@ -152,9 +164,10 @@ def _check_name(subject: str) -> None:
         raise invalid_subject(subject[:_LONGEST_NAME])
 
 
-def _earlier(known: Registered, subject: str) -> list[Earlier]:
+def _earlier(known: Registered, subject: str, but: Collection[int] = ()) -> list[Earlier]:
     there = known.subjects.get(subject)
-    living: Iterable[SubjectVersion] = (each for each in (there.versions if there is not None else ()) if not each.deleted)
+    living: Iterable[SubjectVersion] = (each for each in (there.versions if there is not None else ())
+                                        if not each.deleted and each.number not in but)
     return [(each.version, known.complete_version(each.number)) for each in living]
 
 

@@ -11,6 +11,8 @@ __all__ = ["Earlier", "misfits"]
 #: An earlier version: its number, and its complete text.
 Earlier = tuple[int, str]
 
+_ROW, _BEFORE = "row", "before"
+
 
 def misfits(new: str, earlier: Sequence[Earlier], level: Level) -> list[str]:
     """What is against the new schema, each a sentence; empty when it fits. Texts are complete; `earlier` is oldest first."""
@@ -29,4 +31,7 @@ def _against(new: str, earlier: Earlier, level: Level) -> Iterator[str]:
 
 
 def _unreadable(reader: str, writer: str) -> list[str]:
-    return [each.problem.en for each in incompatibilities(reader, writer)]
+    """Each reason once: the row before a change, in an event, is of the row's own type."""
+    found = incompatibilities(reader, writer)
+    paths = {each.path for each in found}
+    return [each.problem.en for each in found if not (each.path.startswith(_BEFORE) and _ROW + each.path.removeprefix(_BEFORE) in paths)]

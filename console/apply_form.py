@@ -1,6 +1,6 @@
-"""An apply over HTTP: the city directory that goes in as JSON, the lines that come out. Both ends use this, and so agree.
+"""An apply, or a word of lanes, over HTTP: what goes in as JSON, the lines that come out. Both ends use this, and so agree.
 
-In: every file by its path in the directory. Out: one JSON object a line: what was done, word by word as it happens, then what was
+In: every file of the city directory by its path. Out: one JSON object a line: what was done, word by word as it happens, then what was
 applied, the differences, or the error with all its problems; empty ones in between say that it still goes on.
 """
 
@@ -16,16 +16,17 @@ from schemas.errors import BusError, HaltError, RejectError, RetryError
 from schemas.text import Text
 from wire.admin import Done
 
-__all__ = ["MOST_BYTES", "MOST_FILES", "PATH", "error_line", "lines_line", "packed", "result_line", "told_line", "unpack",
-           "untold"]
+__all__ = ["APPLY", "LANES", "MOST_BYTES", "MOST_FILES", "Applying", "error_line", "lines_line", "packed", "raised", "result_line",
+           "told_line", "unpack", "untold", "version_line"]
 
-PATH = "/api/apply"
+#: Where serve is asked to apply, and to say something of lanes.
+APPLY, LANES = "/api/apply", "/api/lanes"
 #: A large city is some thousand files of some hundred bytes.
 MOST_FILES, MOST_BYTES = 20_000, 16 << 20
 _LONGEST_PATH = 255
 
 #: What comes back: something that was done, the differences, or what was applied.
-Told = Done | list[Line] | Applied
+Applying = Done | list[Line] | Applied
 
 
 def packed(folder: Path) -> dict[str, str] | None:
@@ -102,10 +103,21 @@ def error_line(error: BusError) -> dict[str, Any]:
     return {"error": told}
 
 
-def untold(line: Mapping[str, Any]) -> Told | None:
-    """What a line says; None for one that only says that it goes on. An error is raised as it was raised there."""
+def version_line(version: int) -> dict[str, Any]:
+    """The version of the plan that says what was asked for."""
+    return {"version": version}
+
+
+def raised(line: dict[str, Any]) -> dict[str, Any]:
+    """The line; an error in it is raised as it was raised there."""
     if error := line.get("error"):
         raise _error(error)
+    return line
+
+
+def untold(line: dict[str, Any]) -> Applying | None:
+    """What a line of an apply says; None for one that only says that it goes on. An error is raised."""
+    raised(line)
     if done := line.get("done"):
         return Done(done["name"], _text(done["what"]))
     if (applied := line.get("applied")) is not None:

@@ -10,6 +10,7 @@ import os
 import secrets
 import socket
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,6 +19,7 @@ from pydantic import SecretStr
 
 from connectors.settings import ConnectSettings
 from console.connection import CONNECTION, exactly, remember
+from console.own_serve import note_begun
 from console.serve.settings import ServeSettings
 from console.supervisor import Program, Supervisor, python
 from governance.apply import Applied, apply, password_file
@@ -166,7 +168,7 @@ class LocalBus:
 
     def settle(self) -> list[str]:
         """Clear `new` of lanes the workers have committed on; the lanes that are still new."""
-        return settle(self.admin, self.secrets)
+        return settle(self.admin, self.secrets, partial(note_begun, self.home, self.admin))
 
     def end_processes(self) -> None:
         """Stop the processes, then the broker; the home stays ours."""

@@ -6,13 +6,14 @@ For `apply`, `up` and the demo. Nothing here decides; it waits for the workers a
 import fcntl
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from schemas.control import LaneState
 from schemas.errors import HaltError
 from schemas.status import SILENT_AFTER, WorkerStatus
 from schemas.text import Text
@@ -21,7 +22,10 @@ from wire.compacted import CompactedReader
 from wire.control import ControlReader, ControlWriter
 from wire.settings import KafkaSettings
 
-__all__ = ["Standing", "control_turn", "settle", "standings"]
+__all__ = ["Note", "Standing", "begun", "control_turn", "settle", "standings"]
+
+#: Whoever keeps a control writer notes that these lanes are new no more; False where nobody does.
+Note = Callable[[Collection[str]], bool]
 
 _LOOK_EVERY = 0.5
 
@@ -59,11 +63,12 @@ def control_turn(folder: Path, *, wait: bool = True) -> Iterator[bool]:
         os.close(lock)
 
 
-def settle(settings: KafkaSettings, secrets_folder: Path) -> list[str]:
+def settle(settings: KafkaSettings, secrets_folder: Path, note: Note = lambda ready: False) -> list[str]:
     """Clear `new` of every lane whose partitions all have a worker's commit; the lanes that remain new.
 
     From then on a missing commit is an error that stops a worker, never a reason to read from the beginning again.
-    An apply that is under way from this home goes first: the lanes are then as they were.
+    An apply that is under way from this home goes first: the lanes are then as they were. `note` is asked to write it, so
+    that a writer that is kept is not fenced for it; where it does not, a writer is made here.
     """
     with ControlReader(settings) as reader:
         plan = reader.load()
@@ -74,24 +79,28 @@ def settle(settings: KafkaSettings, secrets_folder: Path) -> list[str]:
     ready = {lane for lane in fresh if all((lane, number) in committed for number in range(plan.lanes[lane].partitions))}
     if not ready:
         return fresh
-    with control_turn(secrets_folder, wait=False) as ours:
-        if not ours:
-            return fresh
-        with ControlWriter(settings) as writer:
-            lanes = {lane: state.model_copy(update={"new": state.new and lane not in ready})
-                     for lane, state in writer.plan.lanes.items()}
-            writer.write(lanes=lanes)
+    if not note(sorted(ready)):
+        with control_turn(secrets_folder, wait=False) as ours:
+            if not ours:
+                return fresh
+            with ControlWriter(settings) as writer:
+                writer.write(lanes=begun(writer.plan.lanes, ready))
     return [lane for lane in fresh if lane not in ready]
 
 
-def standings(settings: KafkaSettings, secrets_folder: Path, version: int) -> Iterator[Standing]:
+def begun(lanes: Mapping[str, LaneState], ready: Collection[str]) -> dict[str, LaneState]:
+    """All lanes, those of `ready` no longer new."""
+    return {lane: state.model_copy(update={"new": False}) if lane in ready else state for lane, state in lanes.items()}
+
+
+def standings(settings: KafkaSettings, secrets_folder: Path, version: int, note: Note = lambda ready: False) -> Iterator[Standing]:
     """Where the workers stand with this version, again and again until the caller has seen enough; settles meanwhile."""
     with CompactedReader(settings, ["bus.workers"]) as reader:
         reader.load()
         while True:
             workers = _present(reader.tables["bus.workers"], time.time())
             behind = tuple(name for name, known in workers.items() if known < version)
-            yield Standing(tuple(workers), behind, tuple(settle(settings, secrets_folder)))
+            yield Standing(tuple(workers), behind, tuple(settle(settings, secrets_folder, note)))
             until = time.monotonic() + _LOOK_EVERY
             while (left := until - time.monotonic()) > 0:
                 reader.poll(left)

@@ -6,14 +6,14 @@ control writer may have written, from this home or elsewhere; whoever comes next
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 from governance.registry.changes import Outcome
 from governance.settling import control_turn
-from schemas.control import Plan
+from schemas.control import LaneState, Plan
 from schemas.errors import BusError, RejectError
 from wire.control import ControlWriter
 from wire.errors import Fenced
@@ -48,18 +48,24 @@ class KeptWriter:
         `decide` is called again when somebody else wrote in between; `newest` is what others know of the plan. What is answered
         is on Kafka. RejectError: what `decide` refuses, or what is too large. RetryError, HaltError: nothing is known to be written.
         """
-        for left in reversed(range(_TRIES)):
-            try:
-                with self.turn(newest()) as writer:
-                    answer, objects = decide(writer.plan)
-                    if objects:
-                        writer.write(objects)
-                    return answer
-            except (Fenced, Unfinished) as error:
-                log.info("%s", error)
-                if not left:
-                    raise
-        raise AssertionError("the last try returns or raises")
+        def write(writer: ControlWriter) -> A:
+            answer, objects = decide(writer.plan)
+            if objects:
+                writer.write(objects)
+            return answer
+
+        return self._tried(write, newest)
+
+    def change_lanes(self, decide: Callable[[Plan], Mapping[str, LaneState]], newest: Callable[[], Plan | None]) -> int:
+        """Put the lanes as `decide` has them into the next version; the version that says so. As `change` otherwise.
+
+        Lanes that are as they were are not written.
+        """
+        def write(writer: ControlWriter) -> int:
+            lanes = decide(writer.plan)
+            return (writer.plan if lanes == writer.plan.lanes else writer.write(lanes=lanes)).version
+
+        return self._tried(write, newest)
 
     @contextmanager
     def turn(self, newest: Plan | None = None, *, fresh: bool = False) -> Iterator[ControlWriter]:
@@ -80,6 +86,18 @@ class KeptWriter:
                 self._let_go()
                 raise
             self.plan = writer.plan
+
+    def _tried(self, step: Callable[[ControlWriter], A], newest: Callable[[], Plan | None]) -> A:
+        """One step in a turn of its own; again where the writer was fenced, or nobody told how it ended."""
+        for left in reversed(range(_TRIES)):
+            try:
+                with self.turn(newest()) as writer:
+                    return step(writer)
+            except (Fenced, Unfinished) as error:
+                log.info("%s", error)
+                if not left:
+                    raise
+        raise AssertionError("the last try returns or raises")
 
     def close(self, patience: float = 5) -> None:
         """Let go of it, once what is under way has ended; what does not end in time ends with the process."""

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from console.commands.through_serve import applier
 from console.connection import connect, home_directory
 from console.context import Home
 from console.output import print_note
+from console.own_serve import note_begun
 from governance.diff import Line
 from governance.settling import Standing, standings
 from schemas.text import Text
@@ -51,7 +53,8 @@ def apply_city(
     if applied.written:
         print_note(Text(f"方案版本 {applied.version} 已写入", f"plan version {applied.version} is written"))
     try:
-        standing = _wait(standings(settings, where / "secrets", applied.version), None if until_settled else _PATIENCE)
+        looks = standings(settings, where / "secrets", applied.version, partial(note_begun, where, settings))
+        standing = _wait(looks, None if until_settled else _PATIENCE)
     except KeyboardInterrupt:
         print_note(Text("不再等待；已写入的方案不受影响", "no longer waiting; the plan that was written stays"))
         raise typer.Exit(130) from None

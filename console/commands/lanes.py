@@ -8,8 +8,9 @@ import typer
 from console.connection import connect, home_directory
 from console.context import Home, Output
 from console.output import Format, print_note, print_rows
+from console.own_serve import say
 from console.watch import parsed
-from governance.holding import Word, say_of_lanes
+from governance.holding import Word
 from schemas.control import Plan
 from schemas.status import WorkerStatus
 from schemas.text import Text
@@ -50,7 +51,7 @@ def release(lanes: Names, home: Home = None) -> None:
 
 def _say(word: Word, lanes: list[str], home: Home) -> None:
     where = home_directory(home)
-    version = say_of_lanes(connect(where), where / "secrets", word, lanes)
+    version = say(where, connect(where), word, lanes)
     names = "、".join(lanes), ", ".join(lanes)
     told = (Text(f"{names[0]} 已停住", f"{names[1]}: held") if word == "hold"
             else Text(f"{names[0]} 已放行", f"{names[1]}: released"))
@@ -68,6 +69,6 @@ def _rows(plan: Plan, workers: tuple[WorkerStatus, ...]) -> list[dict[str, objec
     for lane, state in sorted(plan.lanes.items()):
         by_plan = state.held > state.released
         rows.append({"lane": lane, "partitions": state.partitions, "records": behind.get(lane, ""),
-                     "state": "held" if by_plan else "stop-line" if lane in at_line else "new" if state.new else "open",
+                     "state": "stop-line" if lane in at_line else "held" if by_plan else "new" if state.new else "open",
                      "since": state.held if by_plan else ""})
     return rows

@@ -1,5 +1,5 @@
 """The routes of serve: health, readiness, metrics, the page with its snapshot and stream, all of which only read; and, for
-roles with their passwords, the schema registry and apply.
+roles with their passwords, the schema registry, apply, and words of lanes.
 
 Nothing is loaded from elsewhere, nothing inline runs, nobody may frame or guess: the headers say so on every answer.
 """
@@ -19,9 +19,11 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from console.apply_form import PATH
+from console.apply_form import APPLY, LANES
 from console.serve.applying import Applying
 from console.serve.board import Board
+from console.serve.controlling import Controlled
+from console.serve.lane_words import LaneWords
 from console.serve.metrics import exposition
 from console.serve.registry import registry_app
 from console.serve.words import LANGUAGES, words
@@ -57,7 +59,8 @@ def build_app(board: Board, hosts: tuple[str, ...]) -> Starlette:
         Route("/metrics", pages.metrics),
         Route("/snapshot", pages.snapshot),
         Route("/events", pages.events),
-        Route(PATH, Applying(board).post, methods=["POST"]),
+        Route(APPLY, Controlled(board, "apply", Applying(board).work).post, methods=["POST"]),
+        Route(LANES, Controlled(board, "lanes", LaneWords(board).work).post, methods=["POST"]),
         Mount("/registry", registry_app(board), name="registry"),
         Mount("/static", StaticFiles(directory=_HERE / "static"), name="static"),
     ]

@@ -61,7 +61,7 @@ class Seen(Generic[V]):
 
 
 def assemble(now: float, refresh: float, kafka: Seen[KafkaView], ledger: Seen[LedgerView],
-             quarantine: Seen[QuarantineView], replays: shown.Replays | None = None) -> shown.Snapshot:  # fmt: skip
+             quarantine: Seen[QuarantineView], duties: tuple[shown.Duty, ...] = ()) -> shown.Snapshot:  # fmt: skip
     """The snapshot at `now`."""
     bus, books, letters = kafka.view or KafkaView(Plan()), ledger.view or LedgerView(), quarantine.view or QuarantineView()
     plan = bus.plan
@@ -83,7 +83,7 @@ def assemble(now: float, refresh: float, kafka: Seen[KafkaView], ledger: Seen[Le
                                   problem=in_words(code).problem) for dataset, code, records in letters.reasons),
         quality=quality_rows(books.quality, books.findings, titles.of), books=_books(books.books), recorder=_recorder(books.recorder),
         silent=silent_datasets(plan.datasets.values(), books.last_arrival, now) if ledger.view is not None else (),
-        workers=workers, connectors=_connectors(bus.instances, bus.connectors, now), replays=replays or shown.Replays(),
+        workers=workers, connectors=_connectors(bus.instances, bus.connectors, now), duties=duties,
     )  # fmt: skip
     return whole.model_copy(update={"attention": attention(whole)})
 
@@ -133,9 +133,12 @@ def _throughput(workers: Iterable[shown.Worker]) -> dict[str, float]:
 
 
 def _held(plan: Plan, told: Iterable[WorkerStatus]) -> dict[str, Literal["", "line", "hand"]]:
-    """The lanes that wait for a person. A worker that fell silent may have held one: who has it now will say so too."""
-    found: dict[str, Literal["", "line", "hand"]] = {lane: "line" for each in told for lane in each.held}
-    return found | {lane: "hand" for lane, state in plan.lanes.items() if state.held > state.released}
+    """The lanes that wait for a person: at the stop-line as long as a worker says so, whether or not the plan holds them too.
+
+    A worker that fell silent may have held one: who has it now will say so too.
+    """
+    found: dict[str, Literal["", "line", "hand"]] = {lane: "hand" for lane, state in plan.lanes.items() if state.is_held()}
+    return found | {lane: "line" for each in told for lane in each.held}
 
 
 def _lane(each: Behind, titles: _Titles, held: Literal["", "line", "hand"]) -> shown.Lane:

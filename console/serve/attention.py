@@ -18,7 +18,7 @@ _ORIGINS = {"kafka": Text("Kafka", "Kafka"), "ledger": Text("账本", "the ledge
 def attention(snapshot: Snapshot) -> tuple[Attention, ...]:
     """All of it; empty when there is nothing to do."""
     found = [*_origins(snapshot), *_books(snapshot), *_workers(snapshot), *_connectors(snapshot), *_held(snapshot),
-             *_lanes(snapshot), *_silent(snapshot), *_replays(snapshot)]  # fmt: skip
+             *_lanes(snapshot), *_silent(snapshot), *_duties(snapshot)]  # fmt: skip
     return tuple(sorted(found, key=lambda each: each.level != "bad"))
 
 
@@ -115,9 +115,14 @@ def _silent(snapshot: Snapshot) -> Iterator[Attention]:
                     Text("联系提供方，确认源系统与连接器", "ask the provider about its source system and connector"))
 
 
-def _replays(snapshot: Snapshot) -> Iterator[Attention]:
-    told = snapshot.replays
-    if told.problem is not None and snapshot.origin("kafka").state == "fresh":
+def _duties(snapshot: Snapshot) -> Iterator[Attention]:
+    well = snapshot.origin("kafka").state == "fresh"  # else what stands in their way is told already
+    told, line = snapshot.duty("replay"), snapshot.duty("stop_line")
+    if line.problem is not None and well:
+        yield _warn("stop_line_waits", Text(f"到了停线的通道没有整条停住：{line.problem.zh}",
+                                            f"a lane at its stop-line is not held as a whole: {line.problem.en}"),
+                    line.advice or Text("检查 shutong serve 的日志", "read the log of shutong serve"))
+    if told.problem is not None and well:
         yield _warn("replay_waits", Text(f"模式已登记的死信还没有重放：{told.problem.zh}",
                                          f"letters whose schema is known now are not replayed: {told.problem.en}"),
                     told.advice or Text("检查 shutong serve 的日志", "read the log of shutong serve"))

@@ -15,6 +15,7 @@ from console.serve.quarantine_watch import QuarantineWatch
 from console.serve.replay_duty import ReplayDuty
 from console.serve.settings import ServeSettings
 from console.serve.snapshot import Snapshot
+from console.serve.stop_line_duty import StopLineDuty
 from governance.apply import password_file
 from governance.registry.desk import Desk
 from governance.writing import KeptWriter
@@ -38,14 +39,17 @@ class Board:
         self.settings = settings
         self._refresh = settings.serve_refresh_seconds
         self.feed = Feed()
-        self.kafka = KafkaWatch(settings)
-        self.ledger = LedgerWatch(settings.ledger_url, lambda: self.feed.followers > 0)
-        self.quarantine = QuarantineWatch(settings, self.kafka)
-        self.replay = ReplayDuty(settings.replayer, self.kafka, self.quarantine)
         #: Plan and registry are changed through these; nothing is asked of Kafka before somebody does.
         self.writer = KeptWriter(self.control_settings, settings.secrets)
         self.desk = Desk(self.writer, self._plan)
         self.login = Login(settings.secrets, self.desk.plan)
+        # What serve looks at, and what it does by itself. Each is a thread; `start` and `stop` know no others.
+        self.kafka = KafkaWatch(settings)
+        self.ledger = LedgerWatch(settings.ledger_url, lambda: self.feed.followers > 0)
+        self.quarantine = QuarantineWatch(settings, self.kafka)
+        self.duties = (ReplayDuty(settings.replayer, self.kafka, self.quarantine),
+                       StopLineDuty(self.writer, self.kafka, self.desk.plan))
+        self._watchers = (self.kafka, self.ledger, self.quarantine, *self.duties)
         self.process = psutil.Process()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._compose, name="compose", daemon=True)
@@ -54,7 +58,7 @@ class Board:
     def snapshot(self) -> Snapshot:
         """Everything as it is known at this moment."""
         return assemble(time.time(), self._refresh, Seen.by("kafka", self.kafka), Seen.by("ledger", self.ledger),
-                        Seen.by("quarantine", self.quarantine), self.replay.told())
+                        Seen.by("quarantine", self.quarantine), tuple(duty.told() for duty in self.duties))
 
     def reasons(self) -> list[Reason]:
         """Why we are not ready: empty when Kafka answers and the plan was read."""
@@ -77,7 +81,7 @@ class Board:
 
     def start(self) -> None:
         """Start the threads; returns at once, Kafka and ledger may come later."""
-        for watcher in (self.kafka, self.ledger, self.quarantine, self.replay):
+        for watcher in self._watchers:
             watcher.start()
         self._thread.start()
 
@@ -85,10 +89,9 @@ class Board:
         """End pages that follow, then the threads."""
         self.feed.close()
         self._stopping.set()
-        watchers = (self.kafka, self.ledger, self.quarantine, self.replay)
-        for watcher in watchers:
+        for watcher in self._watchers:
             watcher.stopping.set()
-        for watcher in watchers:
+        for watcher in self._watchers:
             watcher.stop()
         self._thread.join(5)
         self.writer.close()

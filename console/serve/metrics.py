@@ -91,6 +91,10 @@ METRICS: tuple[Measure, ...] = (
     Measure("shutong_quality_ratio", "gauge", ("provider", "dataset", "dimension"), "share of today's records without a finding",
             lambda s: [((each.provider, each.dataset, name), figure.share) for each in s.quality
                        for name, figure in each.figures.items() if figure.share is not None]),
+    Measure("shutong_duty_up", "gauge", ("duty",), "1 while what serve does by itself is on and nothing stands in its way",
+            lambda s: (((each.name,), float(each.on and each.problem is None)) for each in s.duties)),
+    Measure("shutong_duty_done", "counter", ("duty",), "replay: events sent out again; stop_line: lanes held; since serve started",
+            lambda s: (((each.name,), each.done) for each in s.duties)),
     Measure("shutong_silent_datasets", "gauge", (), "datasets without an arrival for longer than their cycle",
             lambda s: [((), len(s.silent))]),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The one thing serve does by itself: events of an unknown schema go out again when a plan knows the schema (§5).
+"""A duty of serve: events of an unknown schema go out again when a plan knows the schema (§5).
 
 The exchange does not depend on it: while serve is down the letters lie there, and `shutong quarantine replay` does the same.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from console.outcomes import SETTLED
 from console.serve.kafka_watch import KafkaView
 from console.serve.quarantine_watch import QuarantineView
-from console.serve.snapshot import Replays
+from console.serve.snapshot import Duty
 from console.serve.watching import Watcher
 from schemas.control import Plan
 from streams.replay.box import Selection
@@ -53,11 +53,11 @@ class ReplayDuty(Watcher[ReplayView]):
         self._seen: tuple[int, int] = (0, 0)
         self._looked = 0.0
 
-    def told(self) -> Replays:
+    def told(self) -> Duty:
         """What the page shows of it."""
         view, trouble = self.view or ReplayView(), self.trouble
-        return Replays(replayed=view.replayed, left=view.left, problem=trouble.problem if trouble else None,
-                       advice=trouble.advice if trouble else None)
+        return Duty(name="replay", on=self._settings is not None, done=view.replayed, left=view.left,
+                    problem=trouble.problem if trouble else None, advice=trouble.advice if trouble else None)
 
     def watch(self) -> None:
         """Until told to stop; looks again when the plan or the number of such letters is another one."""

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict
 
 from schemas.text import Text
 
-__all__ = ["Attention", "BooksState", "Connector", "Count", "DatasetQuality", "Lane", "Minute", "Origin", "Peak", "Recorder",
-           "Replays", "Share", "Silent", "Snapshot", "Volume", "Worker"]
+__all__ = ["Attention", "BooksState", "Connector", "Count", "DatasetQuality", "Duty", "Lane", "Minute", "Origin", "Peak",
+           "Recorder", "Share", "Silent", "Snapshot", "Volume", "Worker"]
 
 #: Rows of a table that the page is sent; the metrics have all.
 _ROWS = 60
@@ -188,10 +188,13 @@ class Recorder(_Frozen):
     recorded: int
 
 
-class Replays(_Frozen):
-    """Events that went out again because their schema is known now: so many since serve started, so many could not."""
+class Duty(_Frozen):
+    """What serve does by itself. `replay`: events go out again because their schema is known now; `stop_line`: a lane that a worker
+    holds is held for all. So many since serve started, so many that it could not; `on`: it is not switched off."""
 
-    replayed: int = 0
+    name: Literal["replay", "stop_line"]
+    on: bool = True
+    done: int = 0
     left: int = 0
     problem: Text | None = None
     advice: Text | None = None
@@ -224,11 +227,15 @@ class Snapshot(_Frozen):
     silent: tuple[Silent, ...]
     workers: tuple[Worker, ...]
     connectors: tuple[Connector, ...]
-    replays: Replays = Replays()
+    duties: tuple[Duty, ...] = ()
 
     def origin(self, name: str) -> Origin:
         """The origin of this name."""
         return next(origin for origin in self.origins if origin.name == name)
+
+    def duty(self, name: Literal["replay", "stop_line"]) -> Duty:
+        """The duty of this name; one that has done nothing where serve has told of none."""
+        return next((duty for duty in self.duties if duty.name == name), Duty(name=name))
 
     def for_page(self) -> bytes:
         """As JSON, tables cut to what a person reads: the worst rows first."""

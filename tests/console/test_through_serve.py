@@ -13,6 +13,7 @@ import pytest
 
 from console.commands import through_serve
 from console.commands.through_serve import Directly, ThroughServe, applier
+from console.own_serve import note_begun
 from console.serve import applying
 from console.serve.presence import Presence, announced, present
 from governance.apply import password_file
@@ -20,6 +21,7 @@ from tests.console.conftest import Ran
 from tests.console.serve.bus import FILES, ServeProcess, SmallBus, declare
 from tests.console.serve.conftest import eventually
 from trial.kafka import LocalKafka
+from wire.control import ControlWriter
 from wire.secret import write_secret
 from wire.settings import KafkaSettings
 
@@ -135,6 +137,46 @@ def test_an_apply_through_serve_leaves_its_writer_to_the_registry(
 
 
 @pytest.mark.kafka
+def test_a_lane_is_held_and_released_the_same_either_way_and_fences_nobody(
+        kafka: LocalKafka, tmp_path: Path, shutong: Shutong, as_administrator: Callable[..., Ran],
+        caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kept writer writes; that lanes have begun is noted by it too."""
+    caplog.set_level("INFO", "shutong.control")
+    alone, behind = SmallBus(kafka, tmp_path / "alone"), SmallBus(kafka, tmp_path / "behind")
+
+    def both(*words: str) -> Ran:
+        answers = []
+        for bus in (alone, behind):
+            as_administrator(bus, "--dry-run")
+            answers.append(shutong("--lang", "en", "lane", *words, "--home", str(bus.home)))
+        assert len({(each.code, each.out, each.err) for each in answers}) == 1
+        assert alone.plan().lanes == behind.plan().lanes
+        return answers[1]
+
+    for bus in (alone, behind):
+        bus.apply()
+    with served(behind), behind.http() as http:
+        assert http.put("/registry/config/bureau.s", json={"compatibility": "NONE"}).status_code == 200  # a writer is kept from here on
+        alone.apply()
+        with ControlWriter(alone.admin) as writer:
+            writer.write()
+        assert both("hold", "raw.health", "raw.tax").err == (
+            "raw.health, raw.tax: held (plan version 3; workers obey within two seconds)\n")
+        assert both("release", "raw.health").code == 0
+        refused = both("hold", "clean.health")
+        assert (refused.code, "there is no raw lane clean.health" in refused.err) == (1, True)
+        assert note_begun(behind.home, behind.admin, ["raw.health"])
+        assert not behind.plan().lanes["raw.health"].new
+        assert http.put("/registry/config/bureau.s", json={"compatibility": "FULL"}).status_code == 200
+        for wrong in ({"say": "held", "lanes": ["raw.health"]}, {"say": "hold", "lanes": "raw.health"}, {"say": ["hold"], "lanes": []}):
+            assert json.loads(http.post("/api/lanes", json=wrong).text)["error"]["code"] == "bad_request"
+    with served(behind), behind.http("provider.health") as http:
+        assert http.post("/api/lanes", json={"say": "release", "lanes": ["raw.tax"]}).status_code == 403
+    assert not note_begun(alone.home, alone.admin, ["raw.health"])
+    assert not [record.getMessage() for record in caplog.records if "bus.control" in record.getMessage()]
+
+
+@pytest.mark.kafka
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_serve_that_ends_in_the_middle_is_said_and_the_next_apply_does_the_rest(
         kafka: LocalKafka, tmp_path: Path, as_administrator: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,7 +192,7 @@ def test_a_serve_that_ends_in_the_middle_is_said_and_the_next_apply_does_the_res
             patched.setattr(applying, "apply", ends)
             broken = as_administrator(bus, "--yes")
         assert broken.code == 1
-        assert "serve broke off before it told how the apply ended" in broken.err
+        assert "serve broke off before it told how it ended" in broken.err
         assert as_administrator(bus, "--yes").code == 0
     assert "edu.village" in bus.plan().datasets
 

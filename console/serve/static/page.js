@@ -235,8 +235,10 @@ function showTables(now) {
     two(say(each.problem), each.reason), two(say(each.title) || "–", each.dataset || "–"), number(each.records)]);
   const today = now.quarantine_today.map((each) => [say(each.title) || each.dataset || "–", whole.format(each.records), ""]);
   pairs("today", today.length ? today : [[words.none_today, "0", ""]]);
-  fill("quarantine-note", word("quarantine_note", { n: whole.format(now.letters) }) + (now.letters_complete ? "" : words.quarantine_newest)
-    + (now.replays.replayed ? word("quarantine_replayed", { n: whole.format(now.replays.replayed) }) : ""));
+  fill("quarantine-note", word("quarantine_note", { n: whole.format(now.letters) }) + (now.letters_complete ? "" : words.quarantine_newest));
+  rows("duties", now.duties, "no_duties", (each) => [
+    cell(words[`duty_${each.name}`]), cell(words[each.problem ? "duty_troubled" : each.on ? "duty_on" : "duty_off"], each.problem ? "warn" : each.on ? "" : "zero"),
+    number(each.done)]);
   rows("silent", now.silent, "no_silent", (each) => [two(say(each.title), each.dataset), cell(words[`cycle_${each.cycle}`]),
     cell(each.last ? `${day.format(each.last)}` : words.never, "n")]);
 }

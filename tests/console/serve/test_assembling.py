@@ -9,7 +9,7 @@ from console.serve.assembling import Seen, assemble
 from console.serve.kafka_watch import KafkaView
 from console.serve.lag import Behind
 from console.serve.silence import ALLOWED, silent_datasets
-from console.serve.snapshot import Replays, Snapshot
+from console.serve.snapshot import Duty, Snapshot
 from console.serve.watching import Trouble
 from ledger.client import DutyState, SubscriptionBook
 from schemas.control import LaneState
@@ -186,9 +186,10 @@ def test_letters_of_a_schema_that_is_known_now_and_do_not_go_out_need_a_look() -
     now = time.time()
     well = Seen("kafka", KafkaView(PLAN, (worker(),), (), (), ()), now)
 
-    def told(replays: Replays) -> list[str]:
-        return codes(assemble(now, 1.5, well, Seen("ledger", ledger_view(), now), Seen("quarantine", quarantine_view(), now), replays))
+    def told(duty: Duty) -> list[str]:
+        return codes(assemble(now, 1.5, well, Seen("ledger", ledger_view(), now), Seen("quarantine", quarantine_view(), now), (duty,)))
 
-    assert told(Replays(replayed=9)) == []
-    assert told(Replays(replayed=9, left=2)) == ["replay_left"]
-    assert told(Replays(problem=AWAY.problem, advice=AWAY.advice)) == ["replay_waits"]
+    assert told(Duty(name="replay", done=9)) == []
+    assert told(Duty(name="replay", done=9, left=2)) == ["replay_left"]
+    assert told(Duty(name="replay", problem=AWAY.problem, advice=AWAY.advice)) == ["replay_waits"]
+    assert told(Duty(name="stop_line", problem=AWAY.problem, advice=AWAY.advice)) == ["stop_line_waits"]

@@ -110,7 +110,7 @@ def test_it_looks_once_for_each_plan_and_counts_what_went_out(monkeypatch: pytes
     made, looks = duty(7, monkeypatch, {"passes": 2, "superseded": 1, "fails": 4})
     made.watch()
     assert looks == [4, 5]
-    assert (made.told().replayed, made.told().left) == (4, 4)
+    assert (made.told().done, made.told().left) == (4, 4)
 
 
 @pytest.mark.parametrize(("letters", "on"), [(0, True), (7, False)])
@@ -118,7 +118,7 @@ def test_without_such_letters_or_switched_off_it_looks_at_nothing(monkeypatch: p
     made, looks = duty(letters, monkeypatch, {"passes": 2}, on=on)
     made.watch()
     assert looks == []
-    assert made.told().replayed == 0
+    assert (made.told().done, made.told().on) == (0, on)
 
 
 def test_what_stands_in_the_way_is_told_with_advice(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,12 +53,12 @@ def say(kafka: LocalKafka, prefix: str, tmp_path: Path, monkeypatch: pytest.Monk
     return run
 
 
-def send(bus: Bus, seqs: range, sex: str) -> None:
+def send(bus: Bus, seqs: range, sex: str, partition: int = 0) -> None:
     """Residents, all on one partition."""
     with Publisher(bus.admin, linger_ms=5) as publisher:
         for seq in seqs:
             number = person(seq)
-            publisher.send(RAW, key_of(number), value("c", resident(number, sex=sex), seq=seq), partition=0)
+            publisher.send(RAW, key_of(number), value("c", resident(number, sex=sex), seq=seq), partition=partition)
 
 
 def test_a_lane_at_its_stop_line_waits_over_kill_9_until_released_and_every_record_meets_one_fate(

@@ -22,7 +22,7 @@ _WIDE = 500
 
 
 class Format(StrEnum):
-    """`-o`: what the output looks like. JSON is a list of objects; CSV has a header line."""
+    """`-o`: what the output looks like. JSON is a list of objects; CSV has a header line, and lists in it as JSON."""
 
     table = "table"
     json = "json"
@@ -75,7 +75,7 @@ def _cell(value: Any) -> str:
         case float():
             return f"{value:,.1f}"
         case list() | tuple():
-            return escape("、".join(map(str, value)))
+            return escape(str(Text("、", ", ")).join(map(str, value)))
         case dict():
             return escape(json.dumps(value, ensure_ascii=False))
         case _:
@@ -87,5 +87,10 @@ def _csv(rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=keys, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({key: _plain(value) for key, value in row.items()} for row in rows)
     return text.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    """What a program can read back: a list, an object and a truth value as JSON."""
+    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, bool | list | tuple | dict) else value

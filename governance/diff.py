@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from governance.compile import Change
-from schemas.control import ConnectorInstance, ControlObject, Dataset, Plan, Subscription
+from schemas.control import ConnectorInstance, ControlObject, Dataset, Plan, SchemaText, Subscription
 from schemas.evolution import Change as RowChange
 from schemas.evolution import row_changes
 
@@ -42,7 +42,8 @@ def diff(current: Plan, connectors: Mapping[str, ConnectorInstance], change: Cha
 def _line(kind: str, item: ControlObject, old: ControlObject | None) -> Line:
     if isinstance(item, Subscription) and item.state == "revoked":
         return Line("-", kind, item.id)
-    return Line("+", kind, item.id) if old is None else Line("~", kind, item.id, tuple(_differing(item, old)))
+    name = f"{item.id} {item.subject}" if isinstance(item, SchemaText) else item.id  # a number alone says nothing
+    return Line("+", kind, name) if old is None else Line("~", kind, name, tuple(_differing(item, old)))
 
 
 def _differing(item: ControlObject, old: ControlObject) -> Iterator[str]:

@@ -29,8 +29,9 @@ _KEY_VALUE = {"key": Text("项目", "item"), "value": Text("内容", "content")}
 def list_datasets(home: Home = None, output: Output = Format.table) -> None:
     """列出数据资源 / List the datasets."""
     plan = plan_of(home)
-    rows = [{"id": item.id, "title": item.title, "provider": item.provider, "catalogue_code": item.catalogue_code,
-             "cycle": item.cycle, "key": list(item.key), "version": item.version, "schema": item.event_schema,
+    rows = [{"id": item.id, "title": str(Text(item.title, item.title_en or item.title)), "provider": item.provider,
+             "catalogue_code": item.catalogue_code, "cycle": item.cycle, "key": list(item.key), "version": item.version,
+             "schema": item.event_schema,
              "subscriptions": sum(1 for each in plan.subscriptions.values() if each.dataset == item.id and each.state == "live")}
             for item in sorted(plan.datasets.values(), key=lambda item: item.id)]
     print_rows(rows, {"id": Text("数据资源", "dataset"), "title": Text("名称", "title"), "provider": Text("提供方", "provider"),
@@ -81,9 +82,9 @@ def show_subscription(name: Annotated[str, typer.Argument(help="<subscriber>.<pr
     """显示一个订阅 / Show one subscription."""
     item: Subscription = _find(plan_of(home).subscriptions, name, Text("订阅", "subscription"))
     values = {"id": item.id, "subscriber": item.subscriber, "dataset": item.dataset, "purpose": item.purpose,
-              "state": item.state, "node": item.node, "schema": item.output_schema, "fields": "、".join(item.fields),
-              "scope": "；".join(_condition(each) for each in item.scope),
-              "masks": "、".join(f"{field}={mask.kind}{mask.n or ''}" for field, mask in item.masks.items()),
+              "state": item.state, "node": item.node, "schema": item.output_schema, "fields": list(item.fields),
+              "scope": [_condition(each) for each in item.scope],
+              "masks": [f"{field}={mask.kind}{mask.n or ''}" for field, mask in item.masks.items()],
               "created": item.created, "changed": item.changed}
     print_rows([{"key": key, "value": value} for key, value in values.items()], _KEY_VALUE, output)
 

@@ -1,6 +1,6 @@
 """`shutong ledger`: the recorder as a process when nothing else is asked, else a question to the books of a running one."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -87,7 +87,9 @@ def peaks(
     first, last = _days(since, until)
     with _client(home) as client:
         found = client.peaks(first, last, stage=stage, scope=scope, name=name)
-    print_rows(list(_windows(found.rows)), _PEAKS, output)
+    rows = list(_windows(found.rows))
+    print_rows(rows, _PEAKS, output)
+    _say_if_none(rows, output)
 
 
 @ledger_app.command()
@@ -128,6 +130,7 @@ def latency(
     with _client(home) as client:
         found = client.latency(first, last, by=tuple(headings), stage=stage, cause=cause, dataset=dataset, subscriber=subscriber)
     print_rows([row.model_dump() for row in found.rows], headings | _RECORDS | _MILLISECONDS, output)
+    _say_if_none(found.rows, output)
 
 
 def _client(home: Home) -> "LedgerClient":
@@ -154,6 +157,13 @@ def _headings(by: str) -> dict[str, Text]:
         raise typer.BadParameter(str(Text(f"没有维度 {unknown[0]}；可用：{known}", f"no dimension {unknown[0]}; there are: {known}")),
                                  param_hint="--by")
     return {word: _GROUPS[word] for word in words}
+
+
+def _say_if_none(rows: Sized, output: Format) -> None:
+    """A table without a line looks like a fault."""
+    if not len(rows) and output is Format.table:
+        print_note(Text("这些日子还没有实时记录；快照与重发不算在内",
+                        "no live record in these days; snapshots and re-sends are not among them"))
 
 
 def _windows(rows: "Iterable[Peak]") -> Iterator[dict[str, Any]]:

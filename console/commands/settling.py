@@ -202,6 +202,13 @@ def _row(place: str, outcome: str, findings: tuple[Finding, ...] = (), problem: 
     return {"id": place, "outcome": outcome, "in_words": str(problem or WORDS[outcome]), "findings": told, "changed": list(changed)}
 
 
+def _rehearsed(outcomes: Counter[str]) -> None:
+    told = [(WORDS[outcome], letters) for outcome, letters in outcomes.most_common()]
+    zh = "；".join(f"{words.zh} {letters:,} 条" for words, letters in told) or "没有这样的死信"
+    en = "; ".join(f"{letters:,} {words.en}" for words, letters in told) or "no such letter"
+    print_note(Text(f"预演，什么也没有写入：{zh}", f"rehearsed, nothing is written: {en}"))
+
+
 def _finish(selection: Selection, rows: list[dict[str, Any]], output: Format, *, each: bool, stopped: bool,
             only_told: bool = False) -> None:
     """Print what became of the letters, and leave with a code that says whether something is left to do."""
@@ -211,6 +218,8 @@ def _finish(selection: Selection, rows: list[dict[str, Any]], output: Format, *,
         counts = Counter((row["outcome"], row["in_words"]) for row in rows)
         print_rows([{"outcome": outcome, "in_words": words, "letters": letters} for (outcome, words), letters in counts.most_common()],
                    _SUM, output)
+    if only_told and output is Format.table:
+        _rehearsed(Counter(row["outcome"] for row in rows))
     unknown = selection.places - {row["id"] for row in rows}
     if stopped:
         print_note(Text("已停止；再执行一次会接着做，已关闭的不会重复", "stopped; do it again to go on: what is closed stays closed"))

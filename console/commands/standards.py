@@ -76,10 +76,10 @@ def show_element(name: Annotated[str, typer.Argument(help="resident-id")], outpu
     item = element(name)
     used = [f"{standard}.{field.path}" for standard in standard_names()
             for field in fields_at(standard_dataset(standard).row_schema) if field.element == item.name]
-    values = {"name": item.name, "title": item.title, "title_en": item.title_en, "types": "、".join(item.types),
-              "max_length": item.max_length or "", "code_list": item.code_list, "level": item.level, "rules": "、".join(item.rules),
-              "masks": "、".join(f"{mask}≤{item.shown}" if mask == "keep_last" else mask for mask in item.masks),
-              "source": item.source, "used_by": "、".join(used)}
+    values = {"name": item.name, "title": item.title, "title_en": item.title_en, "types": list(item.types),
+              "max_length": item.max_length or "", "code_list": item.code_list, "level": item.level, "rules": list(item.rules),
+              "masks": [f"{mask}≤{item.shown}" if mask == "keep_last" else mask for mask in item.masks],
+              "source": item.source, "used_by": list(used)}
     print_rows([{"key": key, "value": value} for key, value in values.items()], _KEY_VALUE, output)
 
 

@@ -19,7 +19,8 @@ from schemas.text import Text
 
 __all__ = ["check_directory", "diff_versions", "version_rows"]
 
-FOUND = 1
+#: As every check that found problems ends.
+FOUND = 3
 
 _KINDS = {
     "added": Text("新增", "added"), "removed": Text("删除", "removed"), "renamed": Text("改名", "renamed"),
@@ -34,7 +35,7 @@ def check_directory(
     home: Home = None,
     output: Output = Format.table,
 ) -> None:
-    """检查城市目录，一次列出全部问题；有问题时退出码为 1 / Say all that is wrong with a city directory; exit 1 if anything is."""
+    """检查城市目录，一次列出全部问题；有问题时退出码为 3 / Say all that is wrong with a city directory; exit 3 if anything is."""
     now: Standing | None = None
     try:
         now = standing(connect(home_directory(home)))
@@ -59,7 +60,7 @@ def diff_versions(
     home: Home = None,
     output: Output = Format.table,
 ) -> None:
-    """比较两个版本，按字段列出差异及是否兼容；不兼容时退出码为 1 / Compare two versions by field; exit 1 if incompatible."""
+    """比较两个版本，按字段列出差异及是否兼容；不兼容时退出码为 3 / Compare two versions by field; exit 3 if incompatible."""
     if second.endswith(".avsc") or first.endswith(".avsc"):
         old, new, title = _text_of(first), _text_of(second), Text(f"{first} → {second}", f"{first} → {second}")
     else:

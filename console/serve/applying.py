@@ -3,6 +3,7 @@
 The directory comes as JSON (console/apply_form); one apply follows the other.
 """
 
+import logging
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from console.serve.controlling import Say
 from governance.apply import apply, preview
 
 __all__ = ["Applying"]
+
+log = logging.getLogger("shutong.serve")
 
 
 class Applying:
@@ -32,5 +35,7 @@ class Applying:
 
     def _apply(self, folder: Path, say: Say) -> None:
         writer, settings = self._board.writer, self._board.control_settings()
-        say(result_line(apply(settings, folder, self._board.settings.secrets, lambda done: say(told_line(done)),
-                              turn=lambda: writer.turn(fresh=True))))
+        applied = apply(settings, folder, self._board.settings.secrets, lambda done: say(told_line(done)),
+                        turn=lambda: writer.turn(fresh=True))
+        log.info("apply: %d objects differ, plan version %d", len(applied.lines), applied.version)
+        say(result_line(applied))

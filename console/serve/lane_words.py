@@ -1,5 +1,6 @@
 """`POST /api/lanes`: lanes are held, released, or noted as begun, by the process that keeps the control writer."""
 
+import logging
 from typing import Any
 
 from console.apply_form import version_line
@@ -11,6 +12,8 @@ from schemas.errors import RejectError
 from schemas.text import Text
 
 __all__ = ["LaneWords"]
+
+log = logging.getLogger("shutong.serve")
 
 
 class LaneWords:
@@ -27,4 +30,5 @@ class LaneWords:
                               advice=Text("没有写入任何内容", "nothing was written"))
         version = self._board.writer.change_lanes(
             lambda plan: begun(plan.lanes, names) if word == "begun" else told_of_lanes(plan, word, names), self._board.desk.plan)
+        log.info("lanes: %s %s, plan version %d", word, ", ".join(names), version)
         say(version_line(version))

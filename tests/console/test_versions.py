@@ -49,7 +49,7 @@ def test_two_files_are_compared_by_field(shutong: Shutong, avsc: Callable[..., s
 def test_an_incompatible_file_says_why_and_exits_with_1(shutong: Shutong, avsc: Callable[..., str]) -> None:
     new = [*OLD[:2], {"name": "n", "type": "string"}, {"name": "x", "type": "int"}]
     ran = shutong("dataset", "diff", avsc("old", *OLD), avsc("new", *new))
-    assert ran.code == 1
+    assert ran.code == 3
     assert "32 位整数（int） 不能读作 文本（string）" in ran.out
     assert "没有默认值" in ran.out
     assert "不兼容" in ran.err
@@ -92,11 +92,11 @@ def test_a_directory_is_checked_without_a_bus_and_says_what_was_not(shutong: Shu
     assert "no problem found" in ran.err
 
 
-def test_all_problems_of_a_directory_are_rows_and_the_exit_code_is_1(shutong: Shutong, tmp_path: Path) -> None:
+def test_all_problems_of_a_directory_are_rows_and_the_exit_code_is_3(shutong: Shutong, tmp_path: Path) -> None:
     folder = tmp_path / "city"
     shutil.copytree(DIRECTORY, folder)
     for name, text in (("departments/tax.toml", "title ="), ("datasets/civil.village.toml", "standard = 'none'")):
         (folder / name).write_text(text, encoding="utf-8")
     ran = shutong("dataset", "check", str(folder), "--home", str(tmp_path), "-o", "json")
-    assert ran.code == 1
+    assert ran.code == 3
     assert {row["where"] for row in json.loads(ran.out)} == {"departments/tax.toml", "datasets/civil.village.toml"}

@@ -40,6 +40,8 @@ OF_THE_IMAGE = {"kafka": {"KAFKA_HEAP_OPTS", "LOG_DIR"}, "postgres": {"POSTGRES_
 
 #: Read by the language of every process, not by a settings model.
 EVERYWHERE = {"SHUTONG_LANG"}
+#: Read by the commands that serve carries out while it runs.
+ASKS = "SHUTONG_SERVE_ADDRESS"
 _VARIABLE = re.compile(r"\$\{([A-Z_]+)(?::([?-])([^}]*))?\}")
 
 
@@ -109,6 +111,12 @@ def test_serve_finds_the_roles_passwords_where_apply_leaves_them() -> None:
         assert not any("secrets" in volume for volume in SERVICES[service].get("volumes", ())), service
 
 
+def test_an_apply_asks_serve_under_its_own_name_and_port() -> None:
+    port = environment("serve")[ASKS].rpartition(":")[2]
+    assert {environment(service)[ASKS] for service in ONCE} == {f"serve:{port}"}
+    assert "serve" not in SERVICES["apply"]["depends_on"]  # before it runs, and without it, apply does it alone
+
+
 def test_new_lanes_are_settled_once_a_worker_works() -> None:
     assert "--settle" in SERVICES["settle"]["command"]
     assert SERVICES["settle"]["depends_on"] == {"worker": {"condition": "service_healthy"}}
@@ -117,7 +125,7 @@ def test_new_lanes_are_settled_once_a_worker_works() -> None:
 
 @pytest.mark.parametrize("service", sorted(SETTINGS))
 def test_every_setting_given_to_a_process_is_one_it_reads(service: str) -> None:
-    known = {f"SHUTONG_{name.upper()}" for name in SETTINGS[service].model_fields} | EVERYWHERE
+    known = {f"SHUTONG_{name.upper()}" for name in SETTINGS[service].model_fields} | EVERYWHERE | ({ASKS} if service in ONCE else set())
     given = {name for name in environment(service) if name.startswith("SHUTONG_")}
     assert given <= known
     assert given >= {"SHUTONG_BOOTSTRAP", "SHUTONG_KAFKA_USER", "SHUTONG_KAFKA_PASSWORD"}

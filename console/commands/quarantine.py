@@ -118,7 +118,9 @@ def _print(shown: dict[str, Any], output: Format) -> None:
         print_rows([{"id": shown["id"]} | each for each in shown["findings"]], {"id": Text("编号", "id")} | _FINDING, output)
     else:
         plain = {name: value for name, value in shown.items() if name not in ("findings", "repaired") and value not in ("", {})}
-        print_rows([{"key": name, "value": value} for name, value in plain.items()], _PLACE, output)
+        # A position is a name here, not a quantity.
+        print_rows([{"key": name, "value": str(value) if isinstance(value, int) else value} for name, value in plain.items()],
+                   _PLACE, output)
         print_rows(shown["findings"], _FINDING, output)
         if shown["repaired"]:
             print_rows(shown["repaired"], _CHANGE, output)

@@ -39,6 +39,12 @@ def test_the_exit_code_says_whether_something_is_left(outcomes: list[str], more:
     assert found == code
 
 
+def test_a_rehearsal_says_its_sum_and_that_nothing_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [_row(f"raw.a/0/{number}", outcome) for number, outcome in enumerate(["passes", "fails", "fails"])]
+    _finish(Selection(), rows, Format.table, each=True, stopped=False, only_told=True)
+    assert "什么也没有写入：仍不合格，留在隔离区 2 条；重放 1 条" in capsys.readouterr().err
+
+
 def test_a_letter_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     places = frozenset({"raw.a/0/1", "raw.a/0/2"})
     with pytest.raises(RejectError, match=r"raw\.a/0/2"):

@@ -141,6 +141,7 @@ def test_a_lane_that_is_held_is_grave_at_its_stop_line_and_told_by_hand() -> Non
     raw = Behind("raw.health", 1, 40, 90.0, "workers")
     at_line = worker(1).model_copy(update={"held": ("raw.health",)})
     for held, state, code, level in ((at_line, LaneState(), "stop_line", "bad"),
+                                     (at_line, LaneState(held=3, released=2), "stop_line", "bad"),
                                      (worker(1), LaneState(held=3, released=2), "lane_held", "warn")):
         view = replace(kafka_view(), plan=replace(PLAN, lanes={"raw.health": state}), workers=(held,), connectors=(), instances=(),
                        lanes=(raw,))

@@ -180,7 +180,7 @@ class Transaction:
         for tally, size in handled.tallies.sizes():
             sizes[tally.subscriber or tally.stage, tally.dept if not tally.subscriber else ""] += size
         self._full = bool(sizes) and max(sizes.values()) > _FULL
-        if self._oldest is None:
+        if self._oldest is None and handled.changes:  # what only waits is no part of the transaction
             self._oldest = self.view.version
         self.begun.set()
 

@@ -100,6 +100,8 @@ def test_a_lane_is_held_and_released_by_hand(bus: Bus, say: Say) -> None:
     bus.publish(range(20, 40))
     assert len(bus.inbox(21, patience=3)) == 20
     until(lambda: f"{RAW},2,20,held,2" in say("list", "-o", "csv"))
+    say("hold", "raw.civil")  # what waits keeps nobody from obeying a newer plan, nor from saying so (I-18)
+    until(lambda: all(status.plan_version == 3 for status in bus.statuses().values()))
     say("release", RAW)
     assert len(bus.inbox(40)) == 40
     with pytest.raises(RejectError, match=r"raw\.nobody, clean\.health"):

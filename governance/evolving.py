@@ -32,11 +32,11 @@ def next_version(old: Dataset | None, event: int) -> tuple[int, tuple[DatasetVer
 
 
 def written_otherwise(known: Registered, subject: str, text: str) -> int | None:
-    """The id under which a subject has this schema in other words: other white space, or the keys in another order.
+    """The id under which a subject has this schema, letter by letter or in other words: with the keys in another order.
 
     What it takes a reference to understand is not it: workers read a text alone.
     """
-    found = known.lookup(subject, Candidate(text), normalise=True)
+    found = known.lookup(subject, Candidate(text)) or known.lookup(subject, Candidate(text), normalise=True)
     return found.number if found is not None and not known.schemas[found.number].references else None
 
 

@@ -46,8 +46,13 @@ def check_registered(known: Registered, subject: str, text: str, old: Dataset | 
     That it reads the dataset's own earlier versions is `check_next`'s to say.
     """
     own = {old.event_schema, *(version.event_schema for version in old.versions)} if old is not None else set()
-    if written_otherwise(known, subject, text) is None:
-        for problem in check_besides(known, subject, Candidate(text), own):
+    if subject in known.subjects and written_otherwise(known, subject, text) is None:
+        try:
+            problems = check_besides(known, subject, Candidate(text), own)
+        except RejectError as error:
+            yield error.problem
+            return
+        for problem in problems:
             yield Text(f"与主题 {subject} 已登记的版本不相容（不再需要的版本可在模式登记中删除）：{problem}",
                        f"it does not fit what is registered under {subject} (a version nobody needs can be deleted there): {problem}")
 

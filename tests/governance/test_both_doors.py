@@ -9,6 +9,7 @@ import pytest
 
 from governance.apply import Standing
 from governance.checking import check_city
+from governance.evolving import check_registered
 from governance.registry import changes
 from governance.registry.avro_text import canonical
 from governance.registry.errors import RegistryError
@@ -122,3 +123,9 @@ def test_schema_fields_and_rules_change_in_one_apply(folder: Path, first: Plan) 
     assert '"ward"' in output.text
     assert plan.subscriptions["tax.health.visit"] == first.subscriptions["tax.health.visit"]
     assert not compiled(folder, plan)
+
+
+def test_what_the_registry_takes_for_no_schema_is_a_refusal_like_others(first: Plan) -> None:
+    text = json.dumps({"type": "enum", "name": "E", "symbols": ["a", "a"]})
+    assert len(list(check_registered(Registered(first), SUBJECT, text, None))) == 1
+    assert list(check_registered(Registered(first), "nobody.E", text, None)) == []

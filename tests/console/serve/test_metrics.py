@@ -53,6 +53,9 @@ def test_the_metrics_say_what_the_snapshot_says(standing: Serving) -> None:
     assert value(families, "shutong_connector_state", connector="police.people", direction="sink", state="missing") == 1
     assert value(families, "shutong_connector_state", connector="health.people", direction="source", state="running") == 0
     assert value(families, "shutong_recorder_position") == 555
+    assert value(families, "shutong_duty_up", duty="replay") == 0, "without a password it is off"
+    assert value(families, "shutong_duty_up", duty="stop_line") == 1
+    assert value(families, "shutong_duty_done", duty="stop_line") == 0
     assert value(families, "shutong_recorder_behind") == 2
     assert value(families, "shutong_quarantine_letters", dataset="health.resident", reason="key_mismatch") == 300
     assert value(families, "shutong_exchange_today") == 108642

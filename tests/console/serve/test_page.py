@@ -102,7 +102,8 @@ def test_every_figure_an_operator_asks_for_is_on_the_page_in_both_languages(open
         Text("六安市", "Lu'an"), WORDS["volume"], WORDS["peaks"], WORDS["books"], WORDS["balanced"], WORDS["lanes"], WORDS["workers"],
         WORDS["connectors"], WORDS["quarantine"], WORDS["silent"], WORDS["state_halted"], WORDS["state_silent"], WORDS["no_silent"],
         Text("数据库拒绝登录", "the database refuses the login"), Text("核对口令文件", "correct the password file"),
-        Text("卫生健康委", "Health Commission"),
+        Text("卫生健康委", "Health Commission"), WORDS["duties"], WORDS["duty_replay"], WORDS["duty_off"], WORDS["duty_stop_line"],
+        WORDS["duty_on"],
         Text("Kafka 键与由记录算出的键不同", "the Kafka key is not the key computed from the row"))]
     expect(page.locator("[data-fill=exchange]")).to_have_text("108,642")
     shown = page.locator("body").inner_text()

@@ -4,13 +4,13 @@ A figure is the share of records without a finding of its dimension. Fixes, reje
 value may be right and is only shown. No figure rests on an estimate: each is 1 - records / records.
 """
 
-import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 from schemas.letter import Severity
 from schemas.rules import REASONS
+from schemas.rules.path import general
 
 __all__ = ["FUTURE_MS", "PROMISED_MS", "SEVERITIES", "Counted", "Mark", "Weight", "counted"]
 
@@ -33,7 +33,6 @@ FUTURE_MS: Final = 5 * _MINUTE
 
 #: A field's name longer than this is no field's.
 _LONGEST = 200
-_PLACE = re.compile(r"\[[^\[\]]*\]")
 
 #: Field, reason and severity of one finding.
 Mark = tuple[str, str, str]
@@ -51,10 +50,10 @@ class Counted(NamedTuple):
 @lru_cache(4096)
 def counted(marks: tuple[Mark, ...]) -> tuple[Counted, ...]:
     """The rows a record with these findings is counted under: once for each field and reason, under the gravest severity,
-    and once for each dimension whose figure it lowers. Items of lists are not told apart: rows stay as few as the rules."""
+    and once for each dimension whose figure it lowers. Items of lists and maps are not told apart: rows stay as few as the rules."""
     gravest: dict[tuple[str, str], str] = {}
     for field, reason, severity in marks:
-        where = _PLACE.sub("[]", field)[:_LONGEST], reason
+        where = general(field)[:_LONGEST], reason
         before = gravest.get(where)
         if before is None or _grave(severity) > _grave(before):
             gravest[where] = severity

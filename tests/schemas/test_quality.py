@@ -10,7 +10,7 @@ from schemas.quality import PROMISED_MS, SEVERITIES, Counted, counted
 from schemas.reasons import DIMENSIONS
 from schemas.rules import REASONS
 
-MARKS = st.lists(st.tuples(st.sampled_from(["", "sex", "items[0].amount", "items[17].amount", "rows[3][x].a", "a" * 300]),
+MARKS = st.lists(st.tuples(st.sampled_from(["", "sex", "items[0].amount", "items[17].amount", "rows[3]{1}.a", "rows[3]{2}.a", "a" * 300]),
                            st.sampled_from(["required", "not_listed", "id_division", "late", "unheard_of"]),
                            st.sampled_from(SEVERITIES)), max_size=8).map(tuple)
 
@@ -28,10 +28,11 @@ def test_a_reason_on_a_field_is_counted_once_under_the_gravest_severity() -> Non
     assert rows(marks) == [("validity", "sex", "not_listed", "reject"), ("completeness", "sex", "required", "fix")]
 
 
-def test_items_of_a_list_are_not_told_apart() -> None:
-    marks = [(f"items[{number}].amount", "not_listed", "fix") for number in range(500)]
-    assert rows(marks) == [("validity", "items[].amount", "not_listed", "fix")]
-    assert lowered(marks) == ["validity"]
+def test_items_of_a_list_and_entries_of_a_map_are_not_told_apart() -> None:
+    for written, path in (("items[].amount", "items[{}].amount"), ("tags{}", "tags{{{}}}")):
+        marks = [(path.format(number), "not_listed", "fix") for number in range(500)]
+        assert rows(marks) == [("validity", written, "not_listed", "fix")]
+        assert lowered(marks) == ["validity"]
 
 
 def test_a_suspect_value_may_be_right_and_lowers_no_figure() -> None:

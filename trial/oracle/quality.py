@@ -1,6 +1,6 @@
 """The oracle's own count of quality: what was found in each record, and the four figures a dataset comes to on a day.
 
-A record counts once under each reason on a field, whichever items of a list it was in, by the gravest that was said there;
+A record counts once under each reason on a field, whichever items of a list or map it was in, by the gravest that was said there;
 and once under each dimension that one of them lowers.
 """
 
@@ -15,8 +15,11 @@ __all__ = ["AHEAD", "ALLOWED", "DIMENSIONS", "DIMENSION_OF", "Figure", "Figures"
 Flaw = tuple[str, str, str, str]
 
 #: What is not simply invalid.
-DIMENSION_OF = {"required": "completeness", "id_era": "consistency", "late": "timeliness", "phone_length": "timeliness",
-                "division_retired": "timeliness"}
+DIMENSION_OF = {
+    "required": "completeness", "placeholder": "completeness",
+    "id_era": "consistency", "id_other_birth": "consistency", "id_other_division": "consistency", "id_other_sex": "consistency",
+    "order": "consistency", "repeated": "consistency",
+    "late": "timeliness", "phone_length": "timeliness", "division_retired": "timeliness", "replay_raced": "timeliness"}
 DIMENSIONS = ("completeness", "validity", "consistency", "timeliness")
 _WEIGHT = {"suspect": 0, "fix": 1, "noted": 2, "reject": 3}
 _HOUR = 3_600_000
@@ -65,7 +68,7 @@ def timing(cycle: str, at: int, arrived: int) -> str:
 
 def flaws(findings: Iterable[Any], noted: str) -> frozenset[Flaw]:
     """All that a record with these findings is counted under. With nothing but a dimension: it lowers that figure."""
-    said = [(re.sub(r"\[.*?\]", "[]", one.field)[:200], one.reason, one.severity) for one in findings]
+    said = [(re.sub(r"\[.*?\]", "[]", re.sub(r"\{.*?\}", "{}", one.field))[:200], one.reason, one.severity) for one in findings]
     if noted:
         said.append(("", noted, "noted"))
     found: set[Flaw] = set()

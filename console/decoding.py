@@ -16,6 +16,7 @@ from schemas.letter import Letter
 from schemas.names import TALLIES
 from schemas.text import Text
 from streams.replay.mending import changed_fields
+from streams.versions import carried_over, reading_older
 from wire.reading import Record
 
 __all__ = ["Decoder"]
@@ -76,11 +77,18 @@ class Decoder:
                  "proposed": veil.field(one.field, one.after)} for one in letter.findings]
 
     def changes(self, letter: Letter) -> list[Shown]:
-        """The fields that the repair of a letter changes, before and after, veiled; none where one of both cannot be read."""
+        """The fields that the repair of a letter changes, before and after, veiled; none where one of both cannot be read.
+
+        A repair is of the version its dataset had then: what came as an older one is shown as that has it.
+        """
         try:
-            number = unframe(letter.value or b"")
+            came, number = letter.value or b"", unframe(letter.repaired or b"")
             codec, veil, _ = self._schema(number)
-            before, after = codec.decode(letter.value or b"").row, codec.decode(letter.repaired or b"").row
+            if (older := unframe(came)) != number:
+                self._schema(older)
+                read = reading_older(self._plan.schemas[number].text, self._plan.schemas[older].text, older)
+                came = carried_over(came, number, read).value
+            before, after = codec.decode(came).row, codec.decode(letter.repaired or b"").row
         except BusError:
             return []
         return [{"field": name, "before": veil.field(name, old), "after": veil.field(name, new)}

@@ -1,17 +1,19 @@
 """Events of a dataset's earlier versions, read as its present one has them: lagging publishers, and what lies on the lanes.
 
-For the plan. Everything behind the scan is the present version's: rules, key, outlets, and the schema id that goes on.
+For the plan, and for repairs. Everything behind the scan is the present version's: rules, key, outlets, and the schema id that
+goes on.
 """
 
 from collections.abc import Callable
 from functools import cache
+from typing import NamedTuple
 
 from schemas.codec.frame import undecodable
-from schemas.codec.scanner import EventScanner, Pieces, Scanned
+from schemas.codec.scanner import EventScanner, Pieces, Scanned, stamp, stream_prefix
 from schemas.errors import RejectError
 from schemas.evolution import compile_resolution
 
-__all__ = ["UnresolvedError", "reading_older"]
+__all__ = ["Carried", "UnresolvedError", "carried_over", "reading_older"]
 
 
 class UnresolvedError(RejectError):
@@ -49,3 +51,20 @@ def reading_older(present: str, text: str, schema_id: int) -> Callable[[bytes], 
         return event
 
     return read
+
+
+class Carried(NamedTuple):
+    """An event in the bytes of another version. Where its row is not `whole`, it is left out."""
+
+    value: bytes
+    whole: bool
+
+
+def carried_over(value: bytes, schema_id: int, read: Callable[[bytes], Scanned]) -> Carried:
+    """An older event as one of the version with this schema id, by the scan that reads it so; RejectError if it is damaged."""
+    try:
+        event, whole = read(value), True
+    except UnresolvedError as error:
+        event, whole = error.event._replace(row=None), False
+    position = stream_prefix(event.stream, event.epoch)
+    return Carried(stamp(schema_id, event.head, position, event.seq, event.tail, event.row, event.before), whole)

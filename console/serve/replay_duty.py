@@ -84,8 +84,9 @@ class ReplayDuty(Watcher[ReplayView]):
 
 
 def replay_known(settings: KafkaSettings, plan: Plan) -> Mapping[str, int]:
-    """Replay every letter whose schema was unknown and is one of the plan's datasets now; letters by outcome."""
-    known = frozenset(dataset.event_schema for dataset in plan.datasets.values())
+    """Replay every letter whose schema was unknown and is that of a version of one of the plan's datasets now; letters by outcome."""
+    known = frozenset(number for dataset in plan.datasets.values()
+                      for number in (dataset.event_schema, *(version.event_schema for version in dataset.versions)))
     lanes = sorted(lane for lane in plan.lanes if lane.startswith("dead."))
     selection = Selection(reason=REASON, schemas=known)
     if not known or not lanes:

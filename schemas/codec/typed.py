@@ -16,7 +16,8 @@ __all__ = ["misfit", "typed"]
 
 
 def typed(kind: Json, value: Any, named: Mapping[str, Json], path: str = "") -> Any:
-    """The value of this schema that `value` stands for. `named`: the schemas known by name. RejectError `misfit` names a path."""
+    """The value of this schema that `value` stands for, fields by their names or aliases. `named`: the schemas known by name.
+    RejectError `misfit` names a path."""
     if isinstance(kind, str) and kind in named:
         kind = named[kind]
     if isinstance(kind, list):
@@ -51,10 +52,12 @@ def _record(kind: Mapping[str, Json], value: Any, named: Mapping[str, Json], pat
     if not isinstance(value, Mapping):
         raise misfit(path)
     fields = {part["name"]: part for part in kind["fields"]}
+    before = {alias: name for name, part in fields.items() for alias in part.get("aliases", ()) if alias not in fields}
     dot = f"{path}." if path else ""
     for name in value:
-        if name not in fields:
+        if before.get(name, name) not in fields or (name in before and before[name] in value):
             raise misfit(f"{dot}{name}")
+    value = {before.get(name, name): each for name, each in value.items()}
     made = {}
     for name, part in fields.items():
         if name not in value and "default" not in part:

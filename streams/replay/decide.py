@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final, Literal, NamedTuple
 
 from schemas.codec import decode_letter
+from schemas.codec.frame import prefix
 from schemas.codec.scanner import Scanned, stamp, stream_prefix
 from schemas.control import Plan
 from schemas.envelope import CAUSES
@@ -20,6 +21,7 @@ from streams.clean import clean
 from streams.letters import about
 from streams.memory import Memory
 from streams.plan import Source, working_plan
+from streams.versions import Carried, carried_over
 
 __all__ = ["Candidate", "Outcome", "Rehearsal"]
 
@@ -57,6 +59,19 @@ class Rehearsal:
         """The event in a value; None if it is of no schema of the plan. RejectError if it is damaged."""
         source = self._work.sources.get(value[:5])
         return source.scan(value) if source is not None else None
+
+    def present(self, value: bytes) -> Carried | None:
+        """The event as the present version of its dataset has it, which is what a repair is made of; None if it cannot be read."""
+        source = self._work.sources.get(value[:5])
+        if source is None:
+            return None
+        try:
+            if value[:5] != prefix(source.schema_id):
+                return carried_over(value, source.schema_id, source.scan)
+            source.scan(value)
+        except RejectError:
+            return None
+        return Carried(value, whole=True)
 
     def registered(self, letter: Letter) -> bool:
         """Whether its provider has the stream that replays come on."""

@@ -1,6 +1,7 @@
 """Repairs stored, and letters dropped: whoever does it is told of each letter what became of it.
 
-A repaired event is judged by the rules in force as of its arrival; it is stored only when nothing is wrong with it any more.
+A repaired event is one of its dataset's present version, whatever it came as. It is judged by the rules in force as of its
+arrival and stored only when nothing is wrong with it any more.
 """
 
 import time
@@ -75,10 +76,12 @@ def _mend(desk: Desk, workshop: Workshop, lying: Lying, mending: Mending, by: st
         return out("subscription")
     if value is None:
         return out("gone")
-    if desk.rehearsal.candidate(whole, value, repaired=False) is None:
+    present = desk.rehearsal.present(value)
+    # Of a row that could not be carried over nothing is left to be changed: all of it has to be given.
+    if present is None or not (present.whole or mending.record is not None):
         return out("unreadable")
     try:
-        mended = workshop.mend(mending, value, letter.findings)
+        mended = workshop.mend(mending, present.value, letter.findings)
     except RejectError as error:
         return out("misfit", problem=error.problem)
     if mended is None:

@@ -199,13 +199,15 @@ class _Case:
         check_letters(lane, self.plan, self._schema, self._lanes(lane), owed, hop, self.verdict.problems, replays, self._key_of_repair)
 
     def _key_of_repair(self, value: bytes) -> bytes | None:
-        """The key a repaired event travels under; None for one that has no row to tell it."""
+        """The key a repaired event travels under; None for one that has no row to tell it. It may be of a version that is past."""
         try:
             number, event = self._codec.read(value)
+            dataset = self.plan.by_schema[number]
+            event = self._codec.resolved(number, event, dataset.schema)
         except Unreadable:
             return None
         row = event["row"] if event["row"] is not None else event["before"]
-        return key_of(self.plan.by_schema[number], row) if row is not None else None
+        return key_of(dataset, row) if row is not None else None
 
     def inboxes(self) -> None:
         """Every inbox, read to its end."""

@@ -78,6 +78,25 @@ def test_a_field_inside_another_is_named_by_its_path() -> None:
             Workshop(plan).mend(Mending(set={path: "1"}), came, ())
 
 
+def test_an_entry_of_a_map_is_named_by_its_place_and_an_older_name_will_do() -> None:
+    schema = event_schema("a.permit", json.dumps({"type": "record", "name": "Permit", "fields": [
+        {"name": "number", "type": "string"},
+        {"name": "fees", "type": {"type": "map", "values": {"type": "record", "name": "Fee", "fields": [
+            {"name": "sum", "aliases": ["amount"], "type": "string"}]}}}]}))
+    codec, shop = EventCodec(schema, 1), Workshop(Plan(schemas={1: SchemaText(id="1", number=1, subject="a", text=schema)}))
+    came = codec.encode(Event(META, {"number": "1", "fees": {"b": {"sum": "x"}, "a": {"sum": "y"}}}))
+    proposed = Finding("fees{1}.amount", "money", "reject", "y", "2.00")
+    done = shop.mend(Mending(set={"fees{0}.sum": "1.00"}, accept_proposals=True), came, (proposed,))
+    assert done is not None
+    assert done.after.row == {"number": "1", "fees": {"b": {"sum": "1.00"}, "a": {"sum": "2.00"}}}
+    mapped = shop.mend(Mending(map={"fees{1}.sum": {"y": "3"}}), came, ())
+    assert mapped is not None
+    assert mapped.after.row == {"number": "1", "fees": {"b": {"sum": "x"}, "a": {"sum": "3"}}}
+    for path in ("fees{2}.sum", "fees[0].sum", "fees{}.sum", "number{0}"):
+        with pytest.raises(RejectError, match=re.escape(path)):
+            shop.mend(Mending(set={path: "1"}), came, ())
+
+
 def test_a_delete_has_nothing_to_repair_but_its_key() -> None:
     came = value("d", None, resident(), seq=1)
     assert SHOP.mend(Mending(set={"status": "moved"}), came, ()) is None

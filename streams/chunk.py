@@ -64,11 +64,11 @@ class PartitionChange:
 @dataclass(slots=True)
 class Handled:
     """All that one chunk leads to. In a partition named in `waiting` nothing from that offset on was handled: its
-    schema id is unknown to this plan; ask again with a newer plan, or with one that has given the id up."""
+    schema id is unknown to this plan, or its lane is held; ask again with a newer plan, or with one that has given the id up."""
 
     outputs: list[Output] = field(default_factory=list)
     changes: dict[PartitionId, PartitionChange] = field(default_factory=dict)
     tallies: TallyBook = field(default_factory=TallyBook)
     waiting: dict[PartitionId, int] = field(default_factory=dict)
-    #: schema ids the waiting partitions wait for
-    unknown: set[int] = field(default_factory=set)
+    #: the schema id each of them waits for; one that is held at a stop-line waits for none
+    unknown: dict[PartitionId, int] = field(default_factory=dict)

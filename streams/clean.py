@@ -161,7 +161,7 @@ class _Cleaning:
             self.unreadable(record, "unknown_schema")
             return False
         self.handled.waiting[self.part.lane, self.part.partition] = record[0]
-        self.handled.unknown.add(number)
+        self.handled.unknown[self.part.lane, self.part.partition] = number
         return True
 
     def judge(self, record: Record, source: Source, event: Scanned) -> None:

@@ -99,7 +99,7 @@ class _Routing:
     def wait(self, offset: int, value: bytes) -> None:
         """Stop before a schema id that another worker's newer plan knows."""
         try:
-            self.handled.unknown.add(unframe(value))
+            self.handled.unknown[self.part.lane, self.part.partition] = unframe(value)
         except RejectError as error:
             raise self.broken(offset) from error
         self.handled.waiting[self.part.lane, self.part.partition] = offset

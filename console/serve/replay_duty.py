@@ -20,7 +20,7 @@ from streams.replay.desk import Desk
 from streams.replay.replayer import Replay
 from wire.settings import KafkaSettings
 
-__all__ = ["ReplayDuty", "ReplayView", "replay_known"]
+__all__ = ["ReplayDuty", "ReplayView", "known_schemas", "replay_known"]
 
 REASON = "unknown_schema"
 #: As whom it closes letters.
@@ -85,8 +85,7 @@ class ReplayDuty(Watcher[ReplayView]):
 
 def replay_known(settings: KafkaSettings, plan: Plan) -> Mapping[str, int]:
     """Replay every letter whose schema was unknown and is that of a version of one of the plan's datasets now; letters by outcome."""
-    known = frozenset(number for dataset in plan.datasets.values()
-                      for number in (dataset.event_schema, *(version.event_schema for version in dataset.versions)))
+    known = known_schemas(plan)
     lanes = sorted(lane for lane in plan.lanes if lane.startswith("dead."))
     selection = Selection(reason=REASON, schemas=known)
     if not known or not lanes:
@@ -99,6 +98,12 @@ def replay_known(settings: KafkaSettings, plan: Plan) -> Mapping[str, int]:
         outcomes = Counter(decision.outcome for lot in run.run() for decision in lot)
     log.info("events whose schema is known now were replayed: %s", _told(outcomes.items()))
     return {str(outcome): letters for outcome, letters in outcomes.items()}
+
+
+def known_schemas(plan: Plan) -> frozenset[int]:
+    """The ids of every version of a dataset: a letter may have missed the time in which its own was the present one."""
+    return frozenset(number for dataset in plan.datasets.values()
+                     for number in (dataset.event_schema, *(version.event_schema for version in dataset.versions)))
 
 
 def _after(before: ReplayView, outcomes: Mapping[str, int]) -> ReplayView:

@@ -26,10 +26,11 @@ from streams.versions import Carried, carried_over
 __all__ = ["Candidate", "Outcome", "Rehearsal"]
 
 #: What becomes of a letter. `passes`: its event goes out; `fails`: clean would turn it away again; `waits`: for the
-#: workers to have handled a newer letter of the same record; `superseded` and `closed`: nothing goes out any more. The
-#: others can't be replayed: its `subscription` alone was refused, it is a `marker`, it can't be read (`unreadable`), its
-#: bytes are `gone`, its provider has no stream for it (`unregistered`).
-Outcome = Literal["passes", "fails", "waits", "superseded", "closed", "subscription", "marker", "unreadable", "gone", "unregistered"]
+#: workers to have handled a newer letter of the same record; `held`: for a person to release its lane; `superseded` and
+#: `closed`: nothing goes out any more. The others can't be replayed: its `subscription` alone was refused, it is a `marker`,
+#: it can't be read (`unreadable`), its bytes are `gone`, its provider has no stream for it (`unregistered`).
+Outcome = Literal["passes", "fails", "waits", "held", "superseded", "closed", "subscription", "marker", "unreadable", "gone",
+                  "unregistered"]
 
 _CAUSE: Final = bytes((2 * CAUSES.index(REPLAY),))
 

@@ -126,7 +126,7 @@ class _Bench:
         event = self._codec.decode(value)
         if event.row is None and (mending.record is None or event.meta.op not in _WITH_ROW):
             return Mended(event, event, value) if mending.rekey else None
-        row = mending.row(event.row and dict(event.row), findings, self._find)
+        row = mending.row(None if event.row is None else dict(event.row), findings, self._find)
         if row is None:
             return None
         after = event._replace(row=row)

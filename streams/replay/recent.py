@@ -1,7 +1,7 @@
 """Which keys clean met last, per raw partition: so that an event which was replayed does not overtake a newer one.
 
-Hashes only, eight bytes a record, of the last records of all partitions together; what is older is not known, and then
-nothing passes. Kept with the commit like all memory (I-7), and begun anew at the committed offset.
+Hashes only, eight bytes a record and some more a chunk, of the last records of all partitions together; what is older is not
+known, and then nothing passes. Kept with the commit like all memory (I-7), and begun anew at the committed offset.
 """
 
 from array import array
@@ -13,6 +13,8 @@ __all__ = ["MOST_RECENT", "RecentKeys", "RecentOfAll", "hashes"]
 
 #: Records whose keys are known, of all partitions of a worker together.
 MOST_RECENT: Final = 1_000_000
+#: What a span takes beside its keys, in keys: on a quiet bus a chunk has one record, and a million of them would have no room.
+_SPAN: Final = 40
 
 
 def hashes(keys: Iterable[bytes | None]) -> "array[int]":
@@ -59,12 +61,13 @@ class RecentKeys:
 
 
 class RecentOfAll:
-    """Keeps what all partitions remember together within `most` records, the oldest going first."""
+    """Keeps what all partitions remember together within the room of `most` records, the oldest going first."""
 
-    def __init__(self, most: int = MOST_RECENT) -> None:
+    def __init__(self, most: int = MOST_RECENT, span: int = _SPAN) -> None:
         self._most = most
+        self._span = span
         self._spans: deque[tuple[RecentKeys, _Span]] = deque()
-        self.records = 0
+        self.taken = 0
 
     def add(self, recent: RecentKeys, end: int, keys: "array[int]") -> None:
         """These keys were met in one partition, up to the offset `end`."""
@@ -73,8 +76,8 @@ class RecentOfAll:
         span = _Span(end, keys)
         recent.add(span)
         self._spans.append((recent, span))
-        self.records += len(keys)
-        while self.records > self._most:
+        self.taken += len(keys) + self._span
+        while self.taken > self._most:
             owner, oldest = self._spans.popleft()
             owner.forget(oldest)
-            self.records -= len(oldest.keys)
+            self.taken -= len(oldest.keys) + self._span

@@ -16,11 +16,12 @@ from schemas.letter import Finding, Letter
 from schemas.names import Names
 from schemas.status import SILENT_AFTER, WorkerStatus
 from schemas.text import Text
+from streams.metadata import unpack
 from streams.replay.box import Box, Entry, Selection
 from streams.replay.decide import Candidate, Outcome
 from streams.replay.desk import Desk, Lying
 from streams.replay.newest import Newest
-from wire.cluster import Cluster, Place
+from wire.cluster import Cluster, Commit, Place
 from wire.compacted import read_compacted
 from wire.reading import LaneReader, committed
 
@@ -105,7 +106,7 @@ class Replay:
     def _settle(self, batch: list[Lying], *, passed: bool) -> list[Decision]:
         """Decide, then do it in one transaction."""
         raw = sorted({lying.letter.lane for lying in batch if not lying.letter.subscription})
-        guards = self._guards(raw)
+        guards, held = self._guards(raw)
         self._learn()
         now = int(time.time() * 1000)
         decisions: list[Decision] = []
@@ -113,7 +114,7 @@ class Replay:
         over: list[Letter] = []
         for lying in batch:
             guard = guards.get((lying.letter.lane, lying.letter.partition), -1)
-            decision, candidate = self._decide(lying, guard, now, passed=passed)
+            decision, candidate = self._decide(lying, guard, now, passed=passed, held=lying.letter.lane in held)
             decisions.append(decision)
             if decision.outcome == "superseded":
                 over.append(lying.letter)
@@ -141,7 +142,7 @@ class Replay:
             place = each.letter.lane, each.letter.partition
             self._sent[place] = max(self._sent.get(place, 0), placed[each.letter.place] + 1)
 
-    def _decide(self, lying: Lying, guard: int, now: int, *, passed: bool) -> tuple[Decision, Candidate | None]:
+    def _decide(self, lying: Lying, guard: int, now: int, *, passed: bool, held: bool) -> tuple[Decision, Candidate | None]:
         letter, entry, rehearsal = lying.whole, lying.entry, self._desk.rehearsal
 
         def out(outcome: Outcome, *findings: Finding) -> tuple[Decision, Candidate | None]:
@@ -164,6 +165,8 @@ class Replay:
                 return out("waits")
             if self._superseded(candidate, entry):
                 return out("superseded")
+        if held:
+            return out("held")
         if guard <= candidate.origin:
             return out("waits")
         findings = rehearsal.findings(letter, candidate, now, guard)
@@ -194,20 +197,29 @@ class Replay:
             for batch in self._clean.to_end():
                 self._newest.learn(batch)
 
-    def _guards(self, lanes: Iterable[str]) -> Mapping[Place, int]:
-        """What the workers have committed, asked before clean is read to its end: all below is on clean then."""
+    def _guards(self, lanes: Iterable[str]) -> tuple[Mapping[Place, int], frozenset[str]]:
+        """What the workers have committed, asked before clean is read to its end: all below is on clean then. And the lanes that
+        are held: behind what waits there nobody can say whether an event is the newest of its record."""
         wanted = list(lanes)
         if not wanted:
-            return {}
+            return {}, frozenset()
         deadline = time.monotonic() + _PATIENCE
         while True:
-            guards = {place: commit.offset for place, commit in committed(self._desk.settings, "worker", wanted).items()}
+            commits = committed(self._desk.settings, "worker", wanted)
+            guards, held = {place: commit.offset for place, commit in commits.items()}, self._held(wanted, commits)
             ends = Cluster(self._desk.settings).ends(guards)
-            behind = max((end - guards[place] for place, end in ends.items()), default=0)
+            behind = max((end - guards[place] for place, end in ends.items() if place[0] not in held), default=0)
             if behind <= _FAR_BEHIND:
-                return guards
+                return guards, held
             self._wait(deadline, Text(f"工作进程落后 {behind:,} 条，先等它们赶上",
                                       f"the workers are {behind:,} records behind; they are waited for"))
+
+    def _held(self, lanes: Iterable[str], commits: Mapping[Place, Commit]) -> frozenset[str]:
+        """Those that wait for a person, by the plan or by what a worker has noted at a stop-line."""
+        by_worker = {lane: max((unpack(lane, commit.metadata)[2] for (of, _), commit in commits.items() if of == lane), default=0)
+                     for lane in lanes}
+        states = self._desk.plan.lanes
+        return frozenset(lane for lane, version in by_worker.items() if lane in states and states[lane].is_held(version))
 
     def _workers_know(self) -> None:
         """Wait until every worker that is there goes by our plan: an older one may not know a schema that we know."""
@@ -222,8 +234,12 @@ class Replay:
         while True:
             lanes = sorted({lane for lane, _ in self._sent})
             done = committed(self._desk.settings, "worker", lanes) if lanes else {}
-            if all(place in done and done[place].offset >= offset for place, offset in self._sent.items()):
+            left = {lane for (lane, number), offset in self._sent.items()
+                    if (lane, number) not in done or done[lane, number].offset < offset}
+            if not left:
                 return True
+            if self._held(left, done):
+                return False
             try:
                 self._wait(deadline, Text("同一条记录还有更早的死信：先等刚重放的事件处理完",
                                           "older letters of the same records wait until what was just replayed is handled"))

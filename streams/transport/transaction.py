@@ -143,7 +143,8 @@ class Transaction:
         records = sum(len(part.records) for part in chunk.parts)
         self.sizes[chunk.kind].measured(records, time.perf_counter() - began)
         for partition, offset in handled.waiting.items():
-            self.hold(delivery.chunk.generation, partition, offset, frozenset(handled.unknown))
+            waited_for = [handled.unknown[partition]] if partition in handled.unknown else []
+            self.hold(delivery.chunk.generation, partition, offset, frozenset(waited_for))
         return records
 
     async def commit(self) -> None:

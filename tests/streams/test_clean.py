@@ -298,7 +298,7 @@ def test_an_unknown_schema_id_holds_its_partition_until_it_is_given_up() -> None
                              (2, NOW, KEY, value("c", resident(), seq=2))]
     handled = clean(Chunk("raw", 1, [Part(LANE, 0, records), Part(LANE, 1, records[:1])]), WORK,
                     memory((LANE, 0), (LANE, 1)), NOW)
-    assert (handled.waiting, handled.unknown) == ({(LANE, 0): 1}, {99})
+    assert (handled.waiting, handled.unknown) == ({(LANE, 0): 1}, {(LANE, 0): 99})
     assert handled.changes[LANE, 0] == PartitionChange(1, 1, {1: (0, 1)})
     assert handled.changes[LANE, 1].next_offset == 1
     assert fates(handled) == {"arrived": 2, "cleaned": 2}

@@ -202,7 +202,7 @@ def test_an_unknown_schema_id_stops_its_partition_and_no_other() -> None:
     parts = [Part(LANE, 0, [(0, NOW, key_of(PEOPLE[0]), good), (1, NOW, b"k", b"\0\0\0\0\x63-"), (2, NOW, b"k", good)]),
              Part(LANE, 1, [(0, NOW, key_of(PEOPLE[0]), good)])]
     handled = route(Chunk("clean", 1, parts), compiled(PLAN, given_up=(99,)), memory((LANE, 0), (LANE, 1)), NOW)
-    assert (handled.waiting, handled.unknown) == ({(LANE, 0): 1}, {99})
+    assert (handled.waiting, handled.unknown) == ({(LANE, 0): 1}, {(LANE, 0): 99})
     assert {place: change.next_offset for place, change in handled.changes.items()} == {(LANE, 0): 1, (LANE, 1): 1}
 
 

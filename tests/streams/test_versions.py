@@ -58,7 +58,7 @@ def evolved(plan: Plan, fields: Fields, number: int = V2) -> Plan:
     schemas = dict(plan.schemas) | {number: _text(number, event_subject(RESIDENT), event_schema(RESIDENT, dataset.row_schema))}
     agreed = {}
     for name, item in plan.subscriptions.items():
-        text = output_schema(dataset, item)
+        text = output_schema(dataset if item.dataset == RESIDENT else plan.datasets[item.dataset], item)
         if text != plan.schemas[item.output_schema].text:
             item = item.model_copy(update={"output_schema": item.output_schema + 100 * number})
             schemas[item.output_schema] = _text(item.output_schema, output_subject(item), text)
@@ -153,7 +153,7 @@ def test_a_worker_with_the_older_plan_waits_for_the_newer_id() -> None:
     sent = records(value("c", resident(), seq=1), value("u", resident_now(), seq=2, codec=NEW_CODEC))
     for lane, handle in (("raw.health", clean), ("clean.health", route)):
         handled = handle(chunk(lane, sent), work, memory((lane, 0)), NOW)
-        assert (handled.waiting, handled.unknown) == ({(lane, 0): 1}, {V2})
+        assert (handled.waiting, handled.unknown) == ({(lane, 0): 1}, {(lane, 0): V2})
         assert handled.changes[lane, 0].next_offset == 1
 
 

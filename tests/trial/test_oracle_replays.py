@@ -1,16 +1,21 @@
 """The oracle and what leaves quarantine: nothing is wrong with a right replay, and whatever is spoiled in one is named."""
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from schemas.codec import decode_letter, encode_letter
-from schemas.envelope import Event
+from schemas.codec import EventCodec, decode_letter, encode_letter
+from schemas.control import Plan
+from schemas.envelope import Event, Meta, kafka_key
 from schemas.letter import Letter
 from schemas.replay import REPLAY, Standing
+from streams.plan import working_plan
 from streams.replay.replayer import settled
-from tests.trial.city_world import NOW, POPULATION, RESIDENT, Writing, codec_of, handle
-from tests.trial.test_oracle import judged
+from tests.streams.test_versions import evolved
+from tests.trial.city_world import NOW, PLAN, POPULATION, RESIDENT, SECRET, Writing, codec_of, handle, run
+from tests.trial.test_oracle import judged, verdict_on
 
 RAW, DEAD = "raw.health", "dead.health"
 
@@ -147,3 +152,39 @@ def test_a_repair_that_changes_what_came_is_named() -> None:
     desk.write(desk.letter()._replace(repaired=b"x", value=b"another", changed=NOW + 65_000, by="tester"))
     desk.close(to=to)
     assert "another value than the original" in desk.said()
+
+
+NEXT = 5000
+
+
+def next_plan(version: int, **renamed: str) -> Plan:
+    """The city whose residents have an e-mail address from this version on, and other names; the schema was registered long before."""
+    fields = json.loads(PLAN.datasets[RESIDENT].row_schema)["fields"]
+    fields = [one | {"name": renamed[one["name"]], "aliases": [one["name"]]} if one["name"] in renamed else one for one in fields]
+    plan = evolved(PLAN, [*fields, {"name": "email", "type": ["null", "string"], "default": None}], NEXT)
+    dataset = plan.datasets[RESIDENT].model_copy(update={"changed": version})
+    return replace(plan, version=version, datasets={**plan.datasets, RESIDENT: dataset})
+
+
+@pytest.mark.parametrize(("handled_under", "right"), [(2, True), (3, False)])
+def test_a_schema_is_unknown_until_its_dataset_takes_it_up_however_long_it_is_registered(handled_under: int, right: bool) -> None:
+    plan, before = next_plan(3), replace(PLAN, version=handled_under)
+    writing = Writing(5)
+    row = writing.resident() | {"email": None}
+    meta = Meta("e", "c", NOW, "s", POPULATION, 0, 1)
+    for lane in PLAN.lanes:
+        writing.world.lanes[lane] = []
+    writing.raw(RAW, kafka_key(RESIDENT, row["resident_id"]), EventCodec(plan.schemas[NEXT].text, NEXT).encode(Event(meta, row)))
+    run(writing.world, before, working_plan(before, SECRET, [NEXT]))
+    assert (verdict_on(plan, writing.world).examples == []) == right
+
+
+def test_a_repair_of_a_version_that_is_past_has_the_key_of_its_record_whatever_that_is_called_now() -> None:
+    desk = Desk(newer=True)
+    desk.handle()
+    came = codec_of(RESIDENT).decode(desk.wrong.value or b"")
+    repaired = codec_of(RESIDENT).encode(Event(came.meta, {**desk.row, "status": "moved"}))
+    desk.write(desk.letter()._replace(repaired=repaired, changed=NOW + 65_000, by="tester"))
+    desk.close("superseded")
+    desk.world.lanes |= {lane: [] for lane in PLAN.lanes if lane not in desk.world.lanes}
+    assert verdict_on(next_plan(PLAN.version + 1, resident_id="number"), desk.world, [PLAN]).examples == []

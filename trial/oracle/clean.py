@@ -87,7 +87,7 @@ class _Clerk:
         try:
             number = self._codec.number(value)
             dataset = self._plan.by_schema.get(number)
-            if dataset is None or self._came_before(record, max(dataset.created, self._plan.created[number])):
+            if dataset is None or self._came_before(record, dataset.changed):
                 raise UnknownSchema
             event = self._codec.resolved(*self._codec.read(value), dataset.schema)
         except UnknownSchema:
@@ -100,10 +100,13 @@ class _Clerk:
         self._note(record, dataset, event, fate)
         return fate
 
-    def _came_before(self, record: Record, created: int) -> bool:
-        """Whether a worker met the event when it did not know its schema yet: its letter says so, and of which plan."""
+    def _came_before(self, record: Record, changed: int) -> bool:
+        """Whether a worker met the event when its schema was no dataset's yet: its letter says so, and of which plan.
+
+        That somebody registered the schema before is no matter: what counts is when the dataset took it up, at its last change at most.
+        """
         claim = self._claimed.get((record.partition, record.offset))
-        return claim is not None and claim.reasons == {"unknown_schema"} and claim.plan_version < created
+        return claim is not None and claim.reasons == {"unknown_schema"} and claim.plan_version < changed
 
     def _note(self, record: Record, dataset: Dataset, event: Mapping[str, Any], fate: Fate) -> None:
         """For the exchange of letters and events that are replayed."""

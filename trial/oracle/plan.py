@@ -23,7 +23,8 @@ class Dataset(NamedTuple):
     division_field: str = ""
     cycle: str = "real-time"
     log: bool = False
-    created: int = 0
+    #: the version of the plan that changed it last
+    changed: int = 0
     #: alias -> the field's name now
     aliases: Mapping[str, str] = {}
 
@@ -62,8 +63,6 @@ class Plan:
         self.version: int = given["version"]
         self.home = next(node["code"] for node in given["nodes"] if node["kind"] == "self")
         self.schemas: dict[int, str] = {item["number"]: item["text"] for item in given["schemas"]}
-        #: schema id -> the version of the plan that brought it
-        self.created: dict[int, int] = {item["number"]: item["created"] for item in given["schemas"]}
         self.streams = {item["id"]: frozenset(item["streams"]) for item in given["departments"]}
         self.datasets = {item["id"]: _dataset(item) for item in given["datasets"]}
         #: by the schema id of every version of a dataset, and by those alone under which events go on
@@ -86,7 +85,7 @@ def _dataset(item: Mapping[str, Any]) -> Dataset:
     rules = {field: tuple(names) for field, names in item["rules"].items()}
     return Dataset(item["id"], item["provider"], tuple(item["key"]), item["event_schema"], rules,
                    item["row_schema"], item["rules_version"], item["division_field"], item["cycle"], item["kind"] == "log",
-                   item["created"], _aliases(item["row_schema"]))
+                   item["changed"], _aliases(item["row_schema"]))
 
 
 def _aliases(row_schema: str) -> dict[str, str]:

@@ -10,10 +10,10 @@ import pytest
 
 from console.serve.kafka_watch import KafkaView
 from console.serve.quarantine_watch import QuarantineView
-from console.serve.replay_duty import ReplayDuty, replay_known
+from console.serve.replay_duty import ReplayDuty, known_schemas, replay_known
 from console.serve.settings import ServeSettings
 from console.serve.watching import Watcher
-from schemas.control import LaneState, Plan
+from schemas.control import DatasetVersion, LaneState, Plan
 from schemas.datasets import standard_dataset
 from schemas.envelope import kafka_key
 from schemas.errors import RetryError
@@ -66,6 +66,13 @@ def test_what_came_before_its_schema_goes_out_by_itself_once_the_schema_is_there
     verdict = early.is_right()
     assert verdict.books.total("quarantined") == 3
     assert verdict.streams["replay", "cleaned"] == 2
+
+
+def test_an_event_of_a_version_that_was_overtaken_before_anybody_looked_is_known_too() -> None:
+    dataset = FULL.datasets[VILLAGE]
+    third = dataset.model_copy(update={"event_schema": 9, "version": 3, "versions": (
+        DatasetVersion(version=1, event_schema=dataset.event_schema), DatasetVersion(version=2, event_schema=8))})
+    assert {8, 9, dataset.event_schema} <= known_schemas(replace(FULL, datasets={VILLAGE: third}))
 
 
 class Still(Watcher[Any]):

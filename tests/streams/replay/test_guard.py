@@ -1,5 +1,6 @@
 """A replayed event and clean: it passes only while nothing of its record lies between its guard and itself."""
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -145,7 +146,7 @@ def lives(draw: st.DrawFn) -> tuple[list[list[Record]], int]:
 def test_nothing_passes_that_something_of_its_record_came_before(drawn: tuple[list[list[Record]], int]) -> None:
     chunks, most = drawn
     kept = memory((LANE, 0))
-    kept._recent = RecentOfAll(most)
+    kept._recent = RecentOfAll(most, span=0)
     before: list[Record] = []
     for records in chunks:
         since = kept.of(LANE, 0).recent.since
@@ -167,14 +168,27 @@ def test_nothing_passes_that_something_of_its_record_came_before(drawn: tuple[li
 
 
 def test_all_partitions_together_remember_no_more_than_there_is_room_for() -> None:
-    every, one, other = RecentOfAll(10), RecentKeys(), RecentKeys()
+    every, one, other = RecentOfAll(10, span=0), RecentKeys(), RecentKeys()
     for end in range(3, 31, 3):
         every.add(one if end < 20 else other, end, hashes([b"a", b"b", b"c"]))
-    assert every.records <= 10
+    assert every.taken <= 10
     assert one.since == 18
     assert one.beyond(18) == set()
     assert other.beyond(20) is None
     assert other.beyond(24) == set(hashes([b"a", b"b", b"c"]))
+
+
+def test_a_quiet_bus_with_a_record_a_chunk_takes_no_more_room_than_a_busy_one() -> None:
+    tracemalloc.start()
+    try:
+        every, one = RecentOfAll(200_000), RecentKeys()
+        for end in range(100_000):
+            every.add(one, end, hashes([b"%d" % end]))
+        quiet, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert quiet < 8 * 200_000
+    assert one.beyond(99_000) == set(hashes(b"%d" % end for end in range(99_001, 100_000)))
 
 
 def test_an_event_of_a_log_is_its_own_record_and_nothing_is_newer() -> None:

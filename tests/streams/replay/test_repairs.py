@@ -102,9 +102,10 @@ def test_a_repair_from_before_the_key_was_renamed_still_travels_under_it_and_is_
         "mobile": ("1", "13900000000"), "status": ("gone", "moved")}
 
 
-#: A version whose note is text, where the first has any bytes.
-NOTED = evolved(city(), [*json.loads(standard_dataset("resident").row_schema)["fields"], {"name": "note", "type": "bytes", "default": ""}], 70)
-SPELT = evolved(NOTED, [*json.loads(standard_dataset("resident").row_schema)["fields"], {"name": "note", "type": "string", "default": ""}], 80)
+FIELDS = json.loads(standard_dataset("resident").row_schema)["fields"]
+#: A version whose note is text, where the one before has any bytes.
+NOTED = evolved(city(), [*FIELDS, {"name": "note", "type": "bytes", "default": ""}], 70)
+SPELT = evolved(NOTED, [*FIELDS, {"name": "note", "type": "string", "default": ""}], 80)
 
 
 def test_a_row_that_cannot_be_carried_over_is_never_blanked_but_may_be_given_whole() -> None:

@@ -56,12 +56,17 @@ class Bus:
         first = min(item.output_schema for item in self.plan.subscriptions.values())
         self.codec = EventCodec(self.plan.schemas[first].text, first)
 
+    @property
+    def writer(self) -> ControlWriter:
+        """The one writer of the plan."""
+        self._writer = self._writer or ControlWriter(self.admin)
+        return self._writer
+
     def write(self, plan: Plan, *, new: bool) -> Plan:
         """Put a plan in force."""
-        self._writer = self._writer or ControlWriter(self.admin)
         tables = (plan.departments, plan.nodes, plan.schemas, plan.datasets, plan.subscriptions)
         lanes = {lane: LaneState(partitions=state.partitions, new=new) for lane, state in plan.lanes.items()}
-        return self._writer.write([item for table in tables for item in table.values()], lanes=lanes)
+        return self.writer.write([item for table in tables for item in table.values()], lanes=lanes)
 
     def environment(self, **more: str) -> dict[str, str]:
         """What a worker process is configured by."""

@@ -471,7 +471,7 @@ def copying(broker: Broker) -> Callable[[Chunk, Any, Memory, int], Handled]:
             needs = broker.unknown.get((place, offset), 0)
             if needs > version and needs not in given_up:
                 handled.waiting[place] = offset
-                handled.unknown.add(needs)
+                handled.unknown[place] = needs
                 break
             if (0, offset) > mark:
                 mark = (0, offset)

@@ -98,7 +98,7 @@ def test_a_publisher_of_random_bytes_holds_its_lane_a_few_times_at_most(lowest: 
         at = handled.waiting.get((LANE, 0), at + 250)
         if handled.waiting:
             holds += 1
-            for schema in patience.new(LANE, frozenset(handled.unknown)):
+            for schema in patience.new(LANE, frozenset(handled.unknown.values())):
                 work = work.giving_up(patience.over(schema))
     assert holds == (4 if lowest == 0 else 0)
 

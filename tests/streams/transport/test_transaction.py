@@ -262,3 +262,18 @@ def test_the_keys_met_are_known_from_where_a_partition_opens() -> None:
         return transaction.memory.of(LANE, 0).recent.since
 
     assert asyncio.run(work()) == 17
+
+
+def test_each_partition_waits_for_its_own_schema_id_and_one_at_a_stop_line_for_none() -> None:
+    async def run() -> list[tuple[int, frozenset[int]]]:
+        transaction, holds = begun(Kafka()), list[tuple[int, frozenset[int]]]()
+        transaction.open(opening(transaction, 1))
+        transaction.hold = lambda generation, partition, offset, unknown: holds.append((partition[1], unknown))
+        one, other = delivery(transaction), delivery(transaction, partition=1)
+        both = Delivery(Chunk("raw", one.chunk.generation, [*one.chunk.parts, *other.chunk.parts]), {**one.starts, **other.starts}, 2, None)
+        async with transaction:
+            transaction.handle(both, lambda chunk, work, memory, now: Handled(
+                waiting={(LANE, 0): 0, (LANE, 1): 0}, unknown={(LANE, 1): 99}))
+        return holds
+
+    assert asyncio.run(run()) == [(0, frozenset()), (1, frozenset({99}))]

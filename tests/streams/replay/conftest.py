@@ -13,7 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from schemas.codec import bus_schema, decode_letter
-from schemas.control import LaneState
+from schemas.control import LaneState, Plan
 from schemas.letter import Letter
 from streams.replay.box import Selection
 from streams.replay.desk import Desk
@@ -88,15 +88,16 @@ class Quarantine:
         letters = sorted(self.letters().values(), key=lambda letter: (letter.arrived, letter.partition, letter.offset))
         return [letter.closed or letter.state for letter in letters]
 
-    def verdict(self) -> Verdict:
-        """What the oracle says of every lane and of the books."""
-        found = judge(plan_as_json(self.bus.plan), SECRET, self._read, letter_schema=json.loads(bus_schema("letter")))
+    def verdict(self, *earlier: Plan) -> Verdict:
+        """What the oracle says of every lane and of the books; `earlier` are the plans that were in force before."""
+        found = judge(plan_as_json(self.bus.plan), SECRET, self._read, letter_schema=json.loads(bus_schema("letter")),
+                      earlier=map(plan_as_json, earlier))
         check_tallies(tallies_of(self.bus.admin), found)
         return found
 
-    def is_right(self) -> Verdict:
+    def is_right(self, *earlier: Plan) -> Verdict:
         """The oracle has nothing to say."""
-        verdict = self.verdict()
+        verdict = self.verdict(*earlier)
         assert verdict.examples == []
         assert not verdict.problems.counts
         return verdict

@@ -40,6 +40,8 @@ EXTRA: Fields = [
     {"name": "kind", "type": {"type": "enum", "name": "Kind", "symbols": ["a", "b"], "default": "a"}},
     {"name": "holder", "type": HOLDER}, {"name": "spare", "type": "string"}]
 FIRST_FIELDS: Fields = json.loads(CITY.datasets[RESIDENT].row_schema)["fields"] + EXTRA
+#: What is asked of values inside the record, whatever that is called by then.
+INSIDE = {"holder.name": ("blanks", "length(min=1,max=3)"), "holder.count": ("range(min=0,max=8)",), "holder.tags[]": ("range(max=150)",)}
 GRANTED = {"tax": ("visits", "ratio", "note", "holder"), "police": ("visits", "kind"), "medical": ("kind", "holder")}
 PEOPLE = [Writing(seed).resident() for seed in (11, 12, 13)]
 
@@ -47,12 +49,14 @@ PEOPLE = [Writing(seed).resident() for seed in (11, 12, 13)]
 def declared(fields: Fields) -> City:
     """The trial city with residents of this shape, and subscriptions that are granted some of what is not standard."""
     names = {alias: one["name"] for one in fields for alias in one.get("aliases", ())}
+    holder = next(one["type"] for one in fields if isinstance(one["type"], dict) and one["type"].get("name") == "Holder")
+    inside = {alias: one["name"] for one in holder["fields"] for alias in one.get("aliases", ())}
     item = CITY.datasets[RESIDENT]
     row = {**json.loads(item.row_schema), "fields": fields}
     resident = item.model_copy(update={
         "row_schema": json.dumps(row, ensure_ascii=False), "key": tuple(names.get(name, name) for name in item.key),
         "division_field": names.get(item.division_field, item.division_field),
-        "rules": {names.get(name, name): uses for name, uses in item.rules.items()}})
+        "rules": {_renamed(path, names, inside): uses for path, uses in (item.rules | INSIDE).items()}})
     agreed = {}
     for name, file in CITY.subscriptions.items():
         more = GRANTED.get(name.split(".")[0], ()) if name.endswith(RESIDENT) else ()
@@ -60,6 +64,17 @@ def declared(fields: Fields) -> City:
         scope = (*file.scope, Condition(field="visits", op="in", values=("0", "7"))) if name == f"tax.{RESIDENT}" else file.scope
         agreed[name] = file.model_copy(update={"fields": file.fields + more, "masks": masks, "scope": scope})
     return CITY.model_copy(update={"datasets": {**CITY.datasets, RESIDENT: resident}, "subscriptions": agreed})
+
+
+def _first(field: dict[str, Any]) -> str:
+    """What a field inside the record was called in the first version."""
+    return str((field.get("aliases") or [field["name"]])[0])
+
+
+def _renamed(path: str, names: dict[str, str], inside: dict[str, str]) -> str:
+    first, dot, rest = path.partition(".")
+    name, brackets, more = rest.partition("[]")
+    return names.get(first, first) + dot + inside.get(name, name) + brackets + more
 
 
 def next_plan(current: Plan, fields: Fields) -> Plan:
@@ -110,10 +125,12 @@ def holders(draw: st.DrawFn, kind: dict[str, Any], number: int) -> dict[str, Any
     """The nested record after some of the same."""
     fields = [dict(one) for one in kind["fields"]]
     for one in fields:
-        if one["name"] == "count" and draw(st.booleans()):
+        if _first(one) == "count" and draw(st.booleans()):
             one["type"] = draw(st.sampled_from(["long", "double"])) if one["type"] == "int" else one["type"]
-        if one["name"] == "tags" and draw(st.booleans()):
+        if _first(one) == "tags" and draw(st.booleans()):
             one["type"] = {"type": "array", "items": "double"}
+        if draw(st.integers(0, 3)) == 0:
+            one |= {"name": f"{_first(one)}{number}", "aliases": [*one.get("aliases", ()), one["name"]]}
     if draw(st.booleans()):
         fields.append({"name": f"more{number}", "type": "boolean", "default": True})
     return {**kind, "fields": draw(st.permutations(fields))}
@@ -141,9 +158,9 @@ def values(draw: st.DrawFn, field: dict[str, Any], first: str, person: dict[str,
         case "kind":
             return draw(st.sampled_from(field["type"]["symbols"]))
         case "holder":
-            had = {"name": draw(st.sampled_from(["", "王"])), "count": draw(st.sampled_from([0, 9])),
+            had = {"name": draw(st.sampled_from(["王", " 王 ", "王明", ""])), "count": draw(st.sampled_from([0, 0, 8, 9])),
                    "tags": draw(st.lists(st.integers(0, 200), max_size=2))}
-            return {one["name"]: had.get(one["name"], False) for one in field["type"]["fields"]}
+            return {one["name"]: had.get(_first(one), False) for one in field["type"]["fields"]}
         case "spare":
             return draw(st.sampled_from(["", "s"]))
         case _:

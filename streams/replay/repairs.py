@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 from schemas.errors import RejectError
 from schemas.letter import Finding, Letter
 from schemas.text import Text
+from streams.letters import brief
 from streams.replay.box import Selection
 from streams.replay.desk import Desk, Lying
 from streams.replay.mending import Mending, Workshop, changed_fields
@@ -93,6 +94,8 @@ def _mend(desk: Desk, workshop: Workshop, lying: Lying, mending: Mending, by: st
     if findings := desk.rehearsal.findings(whole, candidate, letter.arrived):
         return out("fails", findings=findings, changed=changed)
     new = letter._replace(repaired=mended.value, changed=now, by=by)
+    if not desk.fits(new):
+        new = new._replace(findings=brief(new.findings))
     if not desk.fits(new):
         return out("no_room")
     return new, Repaired(entry.place, "repaired", letter.dataset, changed=changed)

@@ -13,8 +13,10 @@ from schemas.codec import bus_schema, decode_letter, encode_letter
 from schemas.control import Plan
 from schemas.envelope import Event
 from schemas.lanes import room_for
+from streams.replay.replayer import settled
 from tests.trial.city_world import (
     CLINIC,
+    NOW,
     PLAN,
     POLICE,
     POPULATION,
@@ -463,6 +465,26 @@ def test_what_clean_has_no_room_for_has_a_letter() -> None:
         verdict = handled_and_judged(writing.world)
     assert verdict.examples == []
     assert verdict.reasons == {("", "too_large"): 1}
+
+
+@pytest.mark.parametrize("closed", ["", "dropped"])
+def test_a_letter_tells_all_that_it_has_room_for_and_no_less(closed: str) -> None:
+    told = set()
+    for room in range(1200, 4200, 37):
+        writing = Writing(3)
+        writing.event(POPULATION, "c", writing.resident(address="１" * 400, status="x"))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("streams.letters.room_for", lambda lane, room=room: room)
+            patch.setitem(ROOM, "dead", room)
+            handle(writing.world)
+            record = writing.world.lanes["dead.health"][-1]
+            letter = decode_letter(record.value or b"")
+            if closed:
+                letter = settled(letter, closed, "tester", NOW + 70_000)
+                writing.world.put("dead.health", record.partition, letter.changed, record.key, encode_letter(letter))
+            assert judged(writing.world).examples == []
+        told.add((any(len(one.after) > 200 for one in letter.findings), letter.value is not None))
+    assert told == ({(False, False)} if closed else {(True, True), (False, True), (False, False)})
 
 
 def test_the_room_of_the_oracle_is_that_of_the_lanes() -> None:

@@ -1,6 +1,7 @@
 """The quarantine: for each rejected event one letter, with its original bytes, every reason, and all it says besides."""
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from typing import Any, NamedTuple, Self
 
 import fastavro
@@ -64,6 +65,18 @@ class Letter(NamedTuple):
         return [finding[:2] for finding in self.findings] == [("", reason)]
 
     @property
+    def shortened(self) -> Self:
+        """What is told of it where there is no room for all."""
+        return self._replace(stream=self.stream[:_LONG], findings=tuple(
+            (field[:_LONG], reason, severity, proposed if len(proposed) <= _LONG else "")
+            for field, reason, severity, proposed in self.findings[:_MOST]))
+
+    @property
+    def size(self) -> int:
+        """The bytes that its stream and findings take."""
+        return sum(len(varint(len(text.encode()))) + len(text.encode()) for text in (self.stream, *chain.from_iterable(self.findings)))
+
+    @property
     def reasons(self) -> frozenset[tuple[str, str]]:
         """(field, reason) of every finding."""
         return frozenset(finding[:2] for finding in self.findings)
@@ -117,6 +130,7 @@ def _state(letter: Mapping[str, Any]) -> str:
 def _differences(record: Record, letter: Mapping[str, Any], expected: Letter, plan: Plan, lane: str) -> Iterable[str]:
     """What is wrong with a letter, by the names of its parts."""
     state = _state(letter)
+    expected = _with_room(record, letter, expected, state)
     yield from _settled(letter) if state == "closed" else _original(record, letter, expected)
     findings = tuple((one["field"], one["reason"], one["severity"], one["proposed"]) for one in letter["findings"])
     right = tuple((*one[:3], "") for one in expected.findings) if state == "closed" else expected.findings
@@ -136,6 +150,21 @@ def _differences(record: Record, letter: Mapping[str, Any], expected: Letter, pl
         yield "its time is not that of its handling"
     if (state == "open") == bool(letter["by"]):
         yield "nobody is named who changed it" if state != "open" else "somebody is named who changed nothing"
+
+
+def _with_room(record: Record, letter: Mapping[str, Any], expected: Letter, state: str) -> Letter:
+    """What the letter must say of its event: all of it, unless it has no room for that. An open letter tells by its own size
+    whether it has; one that was changed since is as short as it was then."""
+    short = expected.shortened
+    found = short._replace(stream=letter["stream"], findings=tuple(
+        (one["field"], one["reason"], one["severity"], one["proposed"]) for one in letter["findings"]))
+    if state != "open":
+        said = [(one[:3], one[3] if state == "repaired" else "") for one in short.findings]
+        return short if (found.stream, [(one[:3], one[3]) for one in found.findings]) == (short.stream, said) else expected
+    whole = len(record.key or b"") + len(record.value or b"") - found.size + expected.size
+    if letter["key"] is None and letter["value"] is None:
+        whole += sum(len(varint(size)) + size for size in (expected.key_size, expected.value_size))
+    return short if whole > ROOM["dead"] else expected
 
 
 def _original(record: Record, letter: Mapping[str, Any], expected: Letter) -> Iterable[str]:

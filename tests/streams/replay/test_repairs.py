@@ -1,6 +1,7 @@
 """Letters of an older version, repaired and let go under the present one: what is asked for, judged and sent is of today."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -100,6 +101,26 @@ def test_a_repair_from_before_the_key_was_renamed_still_travels_under_it_and_is_
     shown = Decoder(THIRD, lifted=True).changes(stored)
     assert {each["field"]: (each["before"], each["after"]) for each in shown} == {
         "mobile": ("1", "13900000000"), "status": ("gone", "moved")}
+
+
+def test_a_repair_has_room_beside_the_largest_event_and_all_that_was_proposed_for_it() -> None:
+    row = resident(address="长" * 349_000, status="gone")
+    lying = letter(value("u", row, seq=1), Finding("status", "one_of", "reject"),
+                    *(Finding("address", reason, "fix", "", "长" * 300) for reason in ("blanks", "full_width", "markup")))
+    stored, told = repaired(city(), Mending(set={"status": "moved", "address": row["address"][1:]}), lying)
+    assert told.result == "fails", "the address is too long for its rules"
+    stored, told = repaired(roomy(), Mending(set={"status": "moved", "address": row["address"][1:]}), lying)
+    assert stored is not None, told
+    assert [one[:3] for one in stored.findings] == [one[:3] for one in lying.findings]
+    assert stored.value == lying.value
+
+
+def roomy() -> Plan:
+    """The test city without a rule on addresses."""
+    plan = city()
+    dataset = plan.datasets[RESIDENT]
+    rules = {name: uses for name, uses in dataset.rules.items() if name != "address"}
+    return replace(plan, datasets={**plan.datasets, RESIDENT: dataset.model_copy(update={"rules": rules})})
 
 
 FIELDS = json.loads(standard_dataset("resident").row_schema)["fields"]

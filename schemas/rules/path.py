@@ -4,13 +4,16 @@
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from schemas.codec.avro import Json, inlined
+from schemas.codec.composed import compile_end, names_in
 from schemas.codec.fields import Field
+from schemas.codec.varint import read_long, text_end
 
-__all__ = ["Spot", "Steps", "bound", "by_path", "general", "kind_of", "leaf", "spot_of", "spots", "steps_of", "written_path"]
+__all__ = ["Place", "Places", "Steps", "bound", "by_path", "compile_places", "general", "kind_of", "leaf", "steps_of", "turns_of",
+           "written_path"]
 
 #: A path step by step: names, `[]` and `{}`; the first is a field of the row.
 Steps = tuple[str, ...]
@@ -22,13 +25,20 @@ _NUMBER = re.compile(r"(?<=[\[{])[0-9]+(?=[\]}])").sub
 _MANY = ("[]", "{}")
 
 
-class Spot(NamedTuple):
-    """One value of a row: it is `holder[key]`. `where` is its concrete path, `turns` the item taken at each `[]` and `{}`."""
+class Place(NamedTuple):
+    """Where a value lies in the slice of a field. `where` is its concrete path, `turns` the item taken at each `[]` and `{}`."""
 
-    holder: Any
-    key: Any
+    start: int
+    end: int
     where: str
-    turns: tuple[tuple[Any, str], ...] = ()
+    turns: tuple[int, ...] = ()
+
+
+#: Every place in a slice that a path leads to, in order.
+Places = Callable[[bytes], list[Place]]
+
+#: Appends the places in the value that begins at a position, and tells where it ends.
+_Find = Callable[[bytes, int, str, tuple[int, ...], list[Place]], int]
 
 
 def steps_of(path: str) -> Steps:
@@ -68,8 +78,7 @@ def leaf(fields: Mapping[str, Field], steps: Steps) -> Field | None:
     field = fields.get(steps[0])
     if field is None or len(steps) == 1:
         return field
-    named: dict[str, Json] = {}
-    _collect(field.avro.schema, named)
+    named = names_in(field.avro.schema)
     node = field.avro.schema
     for step in steps[1:]:
         node = _below(_some(node, named), step)
@@ -87,40 +96,81 @@ def kind_of(field: Field) -> str:
     return kind if kind in ("array", "map", "record") else "other"
 
 
-def spots(values: Mapping[str, Any], steps: Steps) -> Iterator[Spot]:
-    """Every value that a path leads to in a row of Python values, in order."""
-    return _walk(Spot(values, steps[0], steps[0]), steps[1:])
+def turns_of(steps: Steps) -> int:
+    """How many turns a path takes."""
+    return sum(step in _MANY for step in steps)
 
 
-def spot_of(values: Mapping[str, Any], steps: Steps, turns: Sequence[tuple[Any, str]]) -> Spot | None:
-    """The one value a path leads to under the turns of another; None where a null stands on the way."""
-    spot, taken = Spot(values, steps[0], steps[0]), iter(turns)
-    for step in steps[1:]:
-        value = spot.holder[spot.key]
-        if value is None:
-            return None
-        key, label = next(taken) if step in _MANY else (step, f".{step}")
-        spot = Spot(value, key, spot.where + label)
-    return spot
+def compile_places(field: Field, steps: Steps) -> Places:
+    """Where the values lie that a path, which `leaf` knows, leads to in a slice of its first field."""
+    find = _find(field.avro.schema, steps[1:], names_in(field.avro.schema))
+
+    def places(piece: bytes) -> list[Place]:
+        found: list[Place] = []
+        find(piece, 0, steps[0], (), found)
+        return found
+
+    return places
 
 
-def _walk(spot: Spot, rest: Steps) -> Iterator[Spot]:
+def _find(node: Json, rest: Steps, named: Mapping[str, Json]) -> _Find:
     if not rest:
-        yield spot
-        return
-    value, step = spot.holder[spot.key], rest[0]
-    if value is None:
-        return
-    if step == "[]":
-        turns: Iterator[tuple[Any, str]] = ((number, f"[{number}]") for number in range(len(value)))
-    elif step == "{}":
-        # The key of a map's entry is data, and a path is shown where data must not be: the entry is told by its place.
-        turns = ((key, f"{{{number}}}") for number, key in enumerate(value))
-    else:
-        yield from _walk(Spot(value, step, f"{spot.where}.{step}", spot.turns), rest[1:])
-        return
-    for key, label in turns:
-        yield from _walk(Spot(value, key, spot.where + label, (*spot.turns, (key, label))), rest[1:])
+        return _here(node, named)
+    some = _some(node, named)
+    find = _each(rest[0], _find(_below(some, rest[0]), rest[1:], named)) if rest[0] in _MANY else _part(some, rest, named)
+    return _unless_null(2 * node.index("null"), find) if isinstance(node, list) else find
+
+
+def _here(node: Json, named: Mapping[str, Json]) -> _Find:
+    end_of = compile_end(inlined(node, named))
+
+    def find(v: bytes, p: int, where: str, turns: tuple[int, ...], found: list[Place]) -> int:
+        end = end_of(v, p)
+        found.append(Place(p, end, where, turns))
+        return end
+
+    return find
+
+
+def _unless_null(null: int, inner: _Find) -> _Find:
+    def find(v: bytes, p: int, where: str, turns: tuple[int, ...], found: list[Place]) -> int:
+        return p + 1 if v[p] == null else inner(v, p + 1, where, turns, found)
+
+    return find
+
+
+def _part(record: Json, rest: Steps, named: Mapping[str, Json]) -> _Find:
+    """One field of a record, and past those around it."""
+    parts = record["fields"]
+    at = next(number for number, part in enumerate(parts) if part["name"] == rest[0])
+    before, after = (compile_end(inlined({"type": "record", "name": "", "fields": some}, named)) for some in (parts[:at], parts[at + 1:]))
+    inner, step = _find(parts[at]["type"], rest[1:], named), f".{rest[0]}"
+
+    def find(v: bytes, p: int, where: str, turns: tuple[int, ...], found: list[Place]) -> int:
+        return after(v, inner(v, before(v, p), where + step, turns, found))
+
+    return find
+
+
+def _each(step: str, inner: _Find) -> _Find:
+    """Every item of an array or value of a map."""
+    is_map = step == "{}"
+
+    def find(v: bytes, p: int, where: str, turns: tuple[int, ...], found: list[Place]) -> int:
+        number = 0
+        while True:
+            count, p = read_long(v, p)
+            if not count:
+                return p
+            if count < 0:
+                count, (_, p) = -count, read_long(v, p)
+            for _ in range(count):
+                # The key of a map's entry is data, and a path is shown where data must not be: the entry is told by its place.
+                label = f"{where}{step[0]}{number}{step[1]}"
+                p = inner(v, text_end(v, p) if is_map else p, label, (*turns, number), found)
+                number += 1
+
+    return find
 
 
 def _some(node: Json, named: Mapping[str, Json]) -> Json:
@@ -138,18 +188,3 @@ def _below(node: Json, step: str) -> Json:
     if step in _MANY:
         return node.get("items" if step == "[]" else "values")
     return next((part["type"] for part in node.get("fields", ()) if part["name"] == step), None)
-
-
-def _collect(node: Json, named: dict[str, Json]) -> None:
-    """Every named type that is defined in a schema."""
-    if isinstance(node, list):
-        for branch in node:
-            _collect(branch, named)
-    elif isinstance(node, Mapping):
-        if "name" in node:
-            named[node["name"]] = node
-        for part in node.get("fields", ()):
-            _collect(part["type"], named)
-        for inner in ("items", "values"):
-            if inner in node:
-                _collect(node[inner], named)

@@ -1,17 +1,17 @@
 """The rules of one field of a row, over its slices: from which arrival on a slice needs no word, and what is said of one.
 
-`Flat` is a field whose own value is judged, `Deep` one with values inside it: records, arrays, maps. Only a deep field
-that was fixed is written anew.
+`Flat` is a field whose own value is judged, `Deep` one with values inside it: records, arrays, maps. A fix puts the bytes of
+the one value it is about in place of others; all around it stays as it came.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from schemas.codec.fields import Field, text_of
+from schemas.codec.fields import Field
 from schemas.letter import Finding
 from schemas.rules.across import Across, latest
 from schemas.rules.book import Use
-from schemas.rules.path import Steps, spots
+from schemas.rules.path import Place, Steps, compile_places
 from schemas.rules.verdict import ALWAYS, KEEP
 
 __all__ = ["Deep", "FieldRules", "Flat", "Ruled", "words"]
@@ -109,17 +109,16 @@ class Deep(FieldRules):
     """A field of the row with rules of values inside it. `inner` are the rules across values that read nothing else."""
 
     def __init__(self, field: Field, ruled: Sequence[Ruled], inner: Iterable[Across]) -> None:
-        self._field = field
-        self._ruled = ruled
+        self._name = field.name
+        self._ruled = [(each, _reader(each.field), compile_places(field, each.steps)) for each in ruled]
         self._inner = tuple(inner)
 
     def __missing__(self, piece: bytes) -> int:
-        values = {self._field.name: self._field.decode(piece)}
         at = ALWAYS
-        for ruled in self._ruled:
-            for spot in spots(values, ruled.steps):
-                at = max(at, ruled.latest(_text(spot.holder[spot.key])))
-        at = max([at, *(latest(across.verdicts(values)) for across in self._inner)])
+        for ruled, read, places in self._ruled:
+            for place in places(piece):
+                at = max(at, ruled.latest(read(piece[place.start:place.end])))
+        at = max([at, *(latest(across.verdicts({self._name: piece})) for across in self._inner)])
         if len(piece) <= _LONGEST:
             if len(self) >= _REMEMBERED:
                 self.clear()
@@ -127,16 +126,28 @@ class Deep(FieldRules):
         return at
 
     def told(self, piece: bytes, arrived: int) -> tuple[list[Finding], bytes]:
-        values, findings, changed = {self._field.name: self._field.decode(piece)}, list[Finding](), False
-        for ruled in self._ruled:
-            for spot in spots(values, ruled.steps):
-                given = _text(spot.holder[spot.key])
-                said, value = ruled.words(spot.where, given, arrived)
+        findings = list[Finding]()
+        for ruled, read, places in self._ruled:
+            fixed: list[tuple[Place, bytes]] = []
+            for place in places(piece):
+                given = read(piece[place.start:place.end])
+                said, value = ruled.words(place.where, given, arrived)
                 findings += said
                 if value != given:
-                    spot.holder[spot.key] = None if value is None else ruled.field.decode(ruled.field.from_text(value))
-                    changed = True
-        return findings, self._field.encode(values[self._field.name]) if changed else piece
+                    fixed.append((place, ruled.field.encode(None) if value is None else ruled.field.from_text(value)))
+            piece = _with(piece, fixed)
+        return findings, piece
+
+
+def _with(piece: bytes, fixed: Sequence[tuple[Place, bytes]]) -> bytes:
+    """The slice with other bytes at these places, which come in order."""
+    if not fixed:
+        return piece
+    parts, at = [], 0
+    for place, made in fixed:
+        parts += [piece[at:place.start], made]
+        at = place.end
+    return b"".join((*parts, piece[at:]))
 
 
 def words(where: str, uses: Sequence[Use], value: str | None, arrived: int,
@@ -166,15 +177,9 @@ def _kept(finding: Finding) -> Finding:
     return finding._replace(reason="key_not_canonical", severity="reject")
 
 
-def _text(value: Any) -> str | None:
-    return None if value is None else text_of(value)
-
-
 def _reader(field: Field) -> Callable[[bytes], str | None]:
     """A slice as the rules see it."""
     if field.kind == "text" and not field.nullable:
         # Most texts have a length of one byte.
         return lambda piece: piece[1:].decode() if piece[0] < 128 else field.text(piece)
     return field.text
-
-

@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from schemas.codec.varint import long_bytes
+from schemas.codec import EventScanner
+from schemas.codec.composed import compile_end
+from schemas.codec.fields import Field
 from schemas.compatibility import Incompatibility, misfits, written_as
 from schemas.text import Text
-from schemas.transcode import alike, default_bytes, transcoder
+from schemas.transcode import alike, blank_bytes, default_bytes, transcoder
 from schemas.tree import MISSING, Kind, Part, in_words, tree
 
 __all__ = ["Change", "ChangeKind", "check_evolving", "compile_resolution", "current_names", "row_changes", "row_misfits"]
@@ -35,10 +37,12 @@ class Change(NamedTuple):
 def compile_resolution(reader: str, writer: str) -> Callable[[Pieces], tuple[Pieces, bool]]:
     """How the slices of a row written under event schema `writer` become those of `reader`: the row, and whether all of it is.
 
-    A field that cannot be carried over (bytes that are to be a text and are none) stands blank in the row: null, or an empty text.
+    A field that cannot be carried over (bytes that are to be a text and are none; what is nested too deep with what has come in)
+    stands blank in the row: null, an empty text, nothing. The scanner of `reader` takes each slice as it is.
     """
     mine, theirs = _row(tree(reader)), _row(tree(writer))
-    moves = [_move(part, theirs) for part in mine.parts]
+    scanner = EventScanner(reader, 0)
+    moves = [_move(part, theirs, scanner.field(number)) for number, part in enumerate(mine.parts)]
     if [source for source, _, _ in moves] == list(range(len(theirs.parts))) and not any(step for _, step, _ in moves):
         return lambda row: (row, True)
 
@@ -57,7 +61,7 @@ def compile_resolution(reader: str, writer: str) -> Callable[[Pieces], tuple[Pie
     return resolve
 
 
-def _move(part: Part, writer: Kind) -> tuple[int, Callable[[bytes], bytes] | None, bytes]:
+def _move(part: Part, writer: Kind, field: Field) -> tuple[int, Callable[[bytes], bytes] | None, bytes]:
     """Where a field comes from: (the place of its slice or -1, what is done to it, its default, or what stands for no value)."""
     source = written_as(part, writer)
     if source is None:
@@ -65,16 +69,18 @@ def _move(part: Part, writer: Kind) -> tuple[int, Callable[[bytes], bytes] | Non
     place = writer.parts.index(source)
     if alike(part.kind, source.kind):
         return place, None, b""
-    step = transcoder(part.kind, source.kind)
+    step, end = transcoder(part.kind, source.kind), compile_end(field.avro.schema)
 
     def whole(piece: bytes) -> bytes:
         out: list[bytes] = []
         if step(piece, 0, out) != len(piece):
             raise ValueError
-        return b"".join(out)
+        made = b"".join(out)
+        if end(made, 0) != len(made):
+            raise ValueError
+        return made
 
-    nulls = [number for number, branch in enumerate(part.kind.branches) if branch.kind == "null"]
-    return place, whole, long_bytes(nulls[0] if nulls else 0)
+    return place, whole, blank_bytes(part.kind)
 
 
 def _row(event: Kind) -> Kind:

@@ -4,14 +4,16 @@ For whoever has found the two compatible. What the rules cannot carry over raise
 """
 
 import struct
+import uuid
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
+from schemas.codec.ends import kind_of, scalar_end
 from schemas.codec.varint import INT, long_bytes, read_long, text_bytes
 from schemas.compatibility import PROMOTED, misfits, written_as
 from schemas.tree import MISSING, Kind
 
-__all__ = ["Step", "alike", "default_bytes", "transcoder"]
+__all__ = ["Step", "alike", "blank_bytes", "default_bytes", "transcoder"]
 
 #: Reads the value that begins at a position, appends what it becomes, and tells where it ended.
 Step = Callable[[bytes, int, list[bytes]], int]
@@ -57,7 +59,25 @@ def alike(reader: Kind, writer: Kind, above: frozenset[tuple[int, int]] = frozen
 
 
 def default_bytes(kind: Kind, value: Any) -> bytes:
-    """A default as a schema's JSON writes it, in bytes; ValueError where it is no value of the type."""
+    """A default as a schema's JSON writes it, in bytes that the scanner takes as they are; ValueError where it is no value of the
+    type: no day that any calendar has, no number of so few digits."""
+    if kind.logical == "uuid" and kind.kind == "string":
+        return text_bytes(str(uuid.UUID(value))) if isinstance(value, str) else _no_default(kind)
+    data = _plain_default(kind, value)
+    if kind.logical:
+        node = {"type": kind.kind, "logicalType": kind.logical, "precision": kind.precision, "size": kind.size}
+        try:
+            scalar_end(kind_of(node), node)(data, 0)
+        except ValueError:
+            _no_default(kind)
+    return data
+
+
+def _no_default(kind: Kind) -> NoReturn:
+    raise ValueError(kind.kind)
+
+
+def _plain_default(kind: Kind, value: Any) -> bytes:
     match kind.kind, value:
         case "null", None:
             return b""
@@ -84,7 +104,29 @@ def default_bytes(kind: Kind, value: Any) -> bytes:
             return b"".join(default_bytes(part.kind, value.get(part.name, part.default)) for part in kind.parts)
         case "union", _:
             return _default_of_union(kind, value)
-    raise ValueError(kind.kind)
+    _no_default(kind)
+
+
+def blank_bytes(kind: Kind) -> bytes:
+    """The value that says least, in bytes: null where the type has it, no text, nothing, the first symbol."""
+    match kind.kind:
+        case "record":
+            return b"".join(blank_bytes(part.kind) for part in kind.parts)
+        case "union":
+            number = next((at for at, branch in enumerate(kind.branches) if branch.kind == "null"), 0)
+            return long_bytes(number) + blank_bytes(kind.branches[number])
+        case "null":
+            return b""
+        case "fixed":
+            return bytes(kind.size)
+        case "float" | "double":
+            return bytes(4 if kind.kind == "float" else 8)
+        case _ if kind.logical == "uuid":
+            return text_bytes(str(uuid.UUID(int=0)))
+        case _ if kind.logical == "decimal":
+            return b"\2\0"
+        case _:
+            return b"\0"
 
 
 def _default_of_union(kind: Kind, value: Any) -> bytes:
@@ -94,7 +136,7 @@ def _default_of_union(kind: Kind, value: Any) -> bytes:
             return long_bytes(number) + default_bytes(branch, value)
         except ValueError:
             continue
-    raise ValueError(kind.kind)
+    _no_default(kind)
 
 
 def _floating(word: str, value: float) -> bytes:

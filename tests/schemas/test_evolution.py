@@ -2,16 +2,19 @@
 
 import json
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from schemas.codec import EventScanner
+from schemas.codec.ends import DEEPEST
 from schemas.contract import as_of, check_dataset, event_schema, in_current_names, output_schema, row_of
 from schemas.control import Condition, Dataset, DatasetVersion, Mask, Subscription
 from schemas.delivery import has_masked_key
 from schemas.evolution import check_evolving, compile_resolution, current_names, row_changes, row_misfits
 
 DATASET = "a.thing"
+DECIMAL = {"type": "bytes", "logicalType": "decimal", "precision": 4, "scale": 2}
 
 
 def row(*fields: dict[str, Any]) -> str:
@@ -66,6 +69,35 @@ def test_bytes_that_are_to_be_a_text_and_are_none_leave_their_field_blank() -> N
     pieces, whole = resolve((b"\2\xff", b"\2\2\xff", b"\2"))
     assert not whole
     assert EventScanner(event_schema(DATASET, new), 2).decode_row(pieces) == {"x": "", "y": None, "z": 1}
+
+
+def test_a_field_with_parts_that_cannot_be_carried_over_stands_in_the_row_as_parts_that_say_nothing() -> None:
+    def holder(word: str) -> dict[str, Any]:
+        inner = record("Inner", field("id", {"type": "string", "logicalType": "uuid"}), field("sum", DECIMAL), field("at", "double"),
+                       field("code", {"type": "fixed", "name": "Code", "size": 3}), field("either", ["int", "null"]),
+                       field("many", ["int", "string"]), field("none", "null"))
+        return record("Holder", field("note", word), field("inner", inner))
+
+    present = event_schema(DATASET, row(field("x", holder("string"))))
+    resolve = compile_resolution(present, event_schema(DATASET, row(field("x", holder("bytes")))))
+    rest = b"H00000000-0000-0000-0000-000000000000\2\1" + b"\0" * 8 + b"abc\0\2\0\2"
+    pieces, whole = resolve((b"\2\xff" + rest,))
+    assert not whole
+    assert EventScanner(present, 2).split(b"".join(pieces)) == pieces
+    assert EventScanner(present, 2).decode_row(pieces)["x"] == {"note": "", "inner": {
+        "id": UUID(int=0), "sum": 0, "at": 0.0, "code": b"\0\0\0", "either": None, "many": 0, "none": None}}
+
+
+def test_what_lies_too_deep_with_what_has_come_in_is_not_carried_over() -> None:
+    def tree(*more: dict[str, Any]) -> str:
+        return row(field("x", record("Node", field("next", ["null", "Node"]), *more)))
+
+    present = event_schema(DATASET, tree(field("mark", record("Mark", field("n", "int")), default={"n": 1})))
+    resolve, scanner = compile_resolution(present, event_schema(DATASET, tree())), EventScanner(present, 2)
+    for depth, carried in ((DEEPEST - 1, True), (DEEPEST, False)):
+        pieces, whole = resolve((b"\2" * (depth - 1) + b"\0",))
+        assert (whole, len(pieces[0]) > 2) == (carried, carried)
+        assert scanner.split(b"".join(pieces)) == pieces
 
 
 def test_every_difference_is_told_by_field() -> None:

@@ -108,6 +108,10 @@ def test_a_value_of_the_same_type_stays_as_it_is(pair: tuple[Any, Any], data: st
     assert carried(pair[0], pair[0], value) == value
 
 
+def logical(word: str, means: str, **more: Any) -> dict[str, Any]:
+    return {"type": word, "logicalType": means, **more}
+
+
 ENUM = {"type": "enum", "name": "E", "symbols": ["A", "B"]}
 PAIR = {"type": "record", "name": "R", "fields": [{"name": "a", "type": "int", "default": 7}, {"name": "b", "type": "int"}]}
 
@@ -116,14 +120,22 @@ PAIR = {"type": "record", "name": "R", "fields": [{"name": "a", "type": "int", "
     ("null", None, b""), ("boolean", True, b"\1"), ("int", -1, b"\1"), ("double", 1, b"\0" * 6 + b"\xf0\x3f"),
     ("string", "界", b"\6\xe7\x95\x8c"), ("bytes", "\u00ff", b"\2\xff"), (["null", "int"], None, b"\0"), (["null", "int"], 1, b"\2\2"),
     ({"type": "array", "items": "int"}, [1], b"\2\2\0"), ({"type": "map", "values": "int"}, {"k": 1}, b"\2\2k\2\0"), (ENUM, "B", b"\2"),
-    ({"type": "fixed", "name": "F", "size": 1}, "\u0001", b"\1"), (PAIR, {"b": 1}, b"\x0e\2")])
+    ({"type": "fixed", "name": "F", "size": 1}, "\u0001", b"\1"), (PAIR, {"b": 1}, b"\x0e\2"),
+    (logical("string", "uuid"), "{F47AC10B58CC4372A5670E02B2C3D479}", b"Hf47ac10b-58cc-4372-a567-0e02b2c3d479"),
+    (logical("int", "date"), -719_162, b"\xf3\xe4\x57"), (logical("bytes", "decimal", precision=2), "\0c", b"\4\0c"),
+    ([logical("int", "time-millis"), "null"], 0, b"\0\0"), (logical("long", "timestamp-nanos"), -1, b"\1")])
 def test_a_default_has_the_bytes_of_its_value(kind: Any, value: Any, data: bytes) -> None:
     assert default_bytes(tree(json.dumps(kind)), value) == data
 
 
 @pytest.mark.parametrize(("kind", "value"), [
     ("int", None), ("int", 1 << 31), ("int", True), ("long", 1.0), ("float", 1e39), ("string", 1), ("bytes", "界"), ("boolean", 0),
-    (["string", "int"], None), ({"type": "fixed", "name": "F", "size": 2}, "x"), (ENUM, "C"), (PAIR, {})])
+    (["string", "int"], None), ({"type": "fixed", "name": "F", "size": 2}, "x"), (ENUM, "C"), (PAIR, {}),
+    (logical("string", "uuid"), "x"), (logical("string", "uuid"), 1), (logical("int", "date"), -719_163),
+    (logical("int", "time-millis"), -1), (logical("long", "time-micros"), 86_400_000_000), (logical("long", "timestamp-micros"), 1 << 62),
+    (logical("long", "local-timestamp-millis"), 1 << 62), (logical("bytes", "decimal", precision=2), ""),
+    (logical("bytes", "decimal", precision=2), "d"), (logical("fixed", "decimal", name="F", size=1, precision=2), "d"),
+    ([logical("int", "date"), "null"], 1 << 30), (logical("fixed", "duration", name="F", size=12), "x")])
 def test_a_default_that_is_no_value_of_its_type_is_refused(kind: Any, value: Any) -> None:
     with pytest.raises(ValueError, match=r"\w+"):
         default_bytes(tree(json.dumps(kind)), value)

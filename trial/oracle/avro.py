@@ -15,6 +15,7 @@ from typing import Any, cast
 import fastavro
 
 from trial.oracle.nested import Reader, needs_reader
+from trial.oracle.resolving import Resolving
 
 __all__ = ["Codec", "UnknownSchema", "Unreadable", "plain", "varint"]
 
@@ -37,7 +38,8 @@ class Codec:
     """Reads and writes framed values of the plan's schemas, as plain dicts."""
 
     def __init__(self, schemas: Mapping[int, str]) -> None:
-        parsed = {number: json.loads(text) for number, text in schemas.items()}
+        self._schemas = parsed = {number: json.loads(text) for number, text in schemas.items()}
+        self._resolvings: dict[tuple[int, int, bool], Resolving] = {}
         self._readers = {number: fastavro.parse_schema(plain(schema)) for number, schema in parsed.items()}
         self._writers = {number: _encoder(schema, {}) for number, schema in parsed.items()}
         self._nested = {number: Reader(schema, lambda node: _encoder(node, {})) for number, schema in parsed.items()
@@ -68,31 +70,27 @@ class Codec:
             raise Unreadable
         return number, event
 
-    def resolved(self, number: int, event: Mapping[str, Any], present: int) -> dict[str, Any]:
-        """An event of an earlier version as the present one has it, by fastavro's own resolution; Unreadable where its row has
-        no value there. A row before that has none is left out."""
+    def resolved(self, number: int, event: Mapping[str, Any], present: int, blank: bool = False) -> dict[str, Any]:
+        """An event of an earlier version as the present one has it; Unreadable where its row has no value there, unless that shall
+        be `blank`. A row before that has none is left out."""
         if number == present:
             return dict(event)
-        made = self._resolved(number, {**event, "before": None}, present)
+        made = self._resolved(number, {**event, "before": None}, present, blank)
         try:
-            before = self._resolved(number, {**event, "row": None}, present)["before"]
+            before = self._resolved(number, {**event, "row": None}, present, False)["before"]
         except Unreadable:
             before = None
         return {**made, "before": before}
 
-    def blanked(self, number: int, event: Mapping[str, Any], present: int) -> dict[str, Any]:
-        """The same of one whose row has no value there: whatever bytes are no text are empty."""
-        schema: Any = self._readers[number]
-        kind = next(field["type"] for field in schema["fields"] if field["name"] == "row")
-        return self.resolved(number, {**event, "row": _blanked(event["row"], kind)}, present)
-
-    def _resolved(self, number: int, event: Mapping[str, Any], present: int) -> dict[str, Any]:
-        data = self.write(number, event)[_HEADER:]
+    def _resolved(self, number: int, event: Mapping[str, Any], present: int, blank: bool) -> dict[str, Any]:
+        made = self._resolvings.get((number, present, blank))
+        if made is None:
+            made = Resolving(self._schemas[number], self._schemas[present], blank)
+            self._resolvings[number, present, blank] = made
         try:
-            found: Any = fastavro.schemaless_reader(BytesIO(data), self._readers[number], self._readers[present])
-        except _BROKEN as error:
+            return cast(dict[str, Any], made.resolved(event))
+        except ValueError as error:
             raise Unreadable from error
-        return cast(dict[str, Any], found)
 
     def trusted(self, value: bytes) -> dict[str, Any]:
         """The content of a value that is known to be readable."""
@@ -106,22 +104,6 @@ class Codec:
     def write(self, number: int, event: Mapping[str, Any]) -> bytes:
         """The framed value an Avro writer gives for this content."""
         return self._heads[number] + self._writers[number](event)
-
-
-def _blanked(value: Any, kind: Any) -> Any:
-    if isinstance(kind, list):
-        some = [branch for branch in kind if branch != "null"]
-        return value if value is None or len(some) != 1 else _blanked(value, some[0])
-    if kind == "bytes" or (isinstance(kind, dict) and kind["type"] == "bytes"):
-        try:
-            value.decode()
-        except UnicodeDecodeError:
-            return b""
-    elif isinstance(kind, dict) and "fields" in kind:
-        return {field["name"]: _blanked(value[field["name"]], field["type"]) for field in kind["fields"]}
-    elif isinstance(kind, dict) and "items" in kind:
-        return [_blanked(part, kind["items"]) for part in value]
-    return value
 
 
 def plain(schema: Any) -> Any:

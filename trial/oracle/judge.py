@@ -155,7 +155,7 @@ class _Case:
             try:
                 seen = self._codec.resolved(number, event, dataset.schema)
             except Unreadable:
-                seen, whole = self._codec.blanked(number, event, dataset.schema), False
+                seen, whole = self._codec.resolved(number, event, dataset.schema, blank=True), False
             if at == era:
                 if number != dataset.schema:  # counted by what its era makes of it, which may lack the row before
                     shown = seen["row"] if seen["row"] is not None else seen["before"]

@@ -21,6 +21,7 @@ from schemas.errors import RejectError
 from schemas.letter import Finding
 from schemas.rules import KEEP, RULES, Judge, Judgement, Verdict, compile_rules, use_of
 from schemas.rules.book import UseError, pack_of
+from schemas.rules.path import Steps
 from schemas.text import Text
 
 __all__ = ["Cost", "costs_of_datasets", "costs_of_rules", "judged_row", "judged_value", "row_of"]
@@ -47,8 +48,30 @@ def judged_value(written: str, texts: Sequence[str], arrived: int) -> Finding | 
         raise RejectError("usage", Text(f"规则 {use.rule.name} 除本字段外还要 {len(use.others)} 个值：{names}",
                                         f"rule {use.rule.name} takes {len(use.others)} values besides its own: {names}"),
                           advice=Text("按顺序写在后面", "give them behind it, in order"))
+    if use.rule.kinds == {"array"} and not _has_items(texts[0], use.inner):
+        raise RejectError("usage", Text(f"规则 {use.rule.name} 判断的是数组", f"rule {use.rule.name} judges an array"),
+                          advice=Text('写成 JSON，例如 ["a","b"] 或 [{"code":"1"}]', 'write it as JSON: ["a","b"], or [{"code":"1"}]'))
     verdict = use.on(texts[0], arrived, *texts[1:])
     return None if not verdict.severity else Finding("", verdict.reason, verdict.severity, texts[0], verdict.value or "")
+
+
+def _has_items(text: str, inner: Sequence[Steps]) -> bool:
+    """Whether it is an array in JSON whose items have these fields."""
+    try:
+        items = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(items, list) and all(_has_field(item, steps) for item in items for steps in inner)
+
+
+def _has_field(item: Any, steps: Steps) -> bool:
+    for step in steps:
+        if item is None:
+            return True
+        if not isinstance(item, dict) or step not in item:
+            return False
+        item = item[step]
+    return True
 
 
 def judged_row(dataset: Dataset, given: Mapping[str, Any], arrived: int) -> tuple[Judgement, dict[str, Any]]:

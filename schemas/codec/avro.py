@@ -15,6 +15,7 @@ import fastavro
 from schemas.codec.canonical import Rewrite, compile_rewrite
 from schemas.codec.composed import check_types, compile_end, contains_itself, holds_itself
 from schemas.codec.ends import DEEPEST_EVENT, PRIMITIVE, End, Json, Unusual
+from schemas.codec.form import check_form
 from schemas.codec.frame import undecodable
 from schemas.errors import RejectError
 from schemas.text import Text
@@ -162,10 +163,12 @@ class Avro:
 
 def _json(text: str) -> Json:
     try:
-        return json.loads(text)
+        schema = json.loads(text)
+        check_form(schema)
     except (ValueError, RecursionError):
         raise RejectError("schema_invalid", Text("模式不是 JSON", "the schema is not JSON"),
                           advice=Text("检查 .avsc 文件", "correct the .avsc file")) from None
+    return schema
 
 
 def _nests_beyond(value: Any, deepest: int) -> bool:

@@ -62,7 +62,7 @@ def fields_at(row_schema: str) -> list[FieldAt]:
     except RejectError:
         return []
     schema = json.loads(row_schema)
-    return list(_fields(schema, "", {}, frozenset((schema["name"],)))) if "fields" in schema else []
+    return list(_fields(schema, "", {}, frozenset((schema["name"],)))) if isinstance(schema, dict) and "fields" in schema else []
 
 
 def _fields(record: Mapping[str, Any], path: str, named: dict[str, Any], above: frozenset[str]) -> Iterator[FieldAt]:

@@ -26,7 +26,7 @@ Pack = Literal["identity", "text", "values", "cross-field", "codes"]
 #: The kinds of fields a rule takes, as `path.kind_of` names them; ANY takes all.
 TEXT: Final = frozenset({"text"})
 NUMBERS: Final = frozenset({"int", "long", "float", "double", "decimal"})
-MOMENTS: Final = frozenset({"date", "timestamp-millis"})
+MOMENTS: Final = frozenset({"date", "timestamp-millis", "timestamp-micros", "local-timestamp-millis", "local-timestamp-micros"})
 ANY: Final = frozenset({"*"})
 
 #: 2026-01-02 03:04:05 UTC: when the records of the examples arrived, unless they say otherwise.

@@ -17,6 +17,7 @@ from schemas.delivery import check_subscription as _check_compiled
 from schemas.elements.fit import check_element_masks, check_elements
 from schemas.errors import RejectError
 from schemas.evolution import check_evolving
+from schemas.masks import may_be_null
 from schemas.names import avro_name
 from schemas.rules import check_rules
 from schemas.shape import check_shape
@@ -148,10 +149,8 @@ def _granted(part: dict[str, Any], mask: Mask | None, named: Mapping[str, Any]) 
 def _masked_type(kind: Any, mask: Mask, field: Field) -> Any:
     if mask.kind == "null":
         return kind if field.avro.takes(None) else ["null", *(kind if isinstance(kind, list) else [kind])]
-    if mask.kind == "year":
-        # Text need not be a date, so its year may be missing.
-        return ["null", "int"] if field.nullable or field.kind == "text" else "int"
-    return ["null", "string"] if field.nullable else "string"
+    shown = "int" if mask.kind == "year" else "string"
+    return ["null", shown] if may_be_null(mask, field) else shown
 
 
 def _namespace(dataset_id: str) -> str:

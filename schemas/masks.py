@@ -14,9 +14,10 @@ from schemas.codec import long_bytes
 from schemas.codec.fields import Field
 from schemas.codec.varint import text_bytes
 from schemas.control import Mask
+from schemas.rules.path import kind_of
 from schemas.text import Text
 
-__all__ = ["Blind", "check_mask", "compile_mask"]
+__all__ = ["Blind", "check_mask", "compile_mask", "may_be_null"]
 
 #: Masked values remembered per field, and hashes per subscription, before they are forgotten and begun anew: a key
 #: field and the Kafka key are one text, and there may be hundreds of masked fields.
@@ -32,10 +33,10 @@ _HEX_LENGTH = long_bytes(64)
 #: SHA-256 works on blocks of this many bytes.
 _BLOCK = 64
 
+#: The kinds of fields that not every mask fits; a hash stands for the text of any value, also of one with parts.
 _FITTING = {
-    "keep_last": {"text", "enum", "int", "long"},
-    "hmac": {"text", "enum", "int", "long", "bytes", "boolean", "date", "timestamp-millis", "decimal"},
-    "year": {"text", "date", "timestamp-millis"},
+    "keep_last": {"text", "enum", "int", "long", "uuid"},
+    "year": {"text", "date", "timestamp-millis", "timestamp-micros", "local-timestamp-millis", "local-timestamp-micros"},
 }
 
 
@@ -89,7 +90,7 @@ def compile_mask(mask: Mask, field: Field, blind: Blind) -> Callable[[bytes], by
         return lambda piece: nothing
     show = _shown(mask, blind)
     read: Callable[[bytes], Any] = field.decode if mask.kind == "year" else field.text
-    nullable = field.nullable or (mask.kind == "year" and field.kind == "text")
+    nullable = may_be_null(mask, field)
 
     def work(piece: bytes) -> bytes:
         value = read(piece)
@@ -99,6 +100,11 @@ def compile_mask(mask: Mask, field: Field, blind: Blind) -> Callable[[bytes], by
         return b"\2" + shown if nullable else shown
 
     return _Remembered(work).__getitem__
+
+
+def may_be_null(mask: Mask, field: Field) -> bool:
+    """Whether a mask may leave nothing of a value of this field: text need not be a date, so its year may be missing."""
+    return field.avro.takes(None) or (mask.kind == "year" and field.kind == "text")
 
 
 def _shown(mask: Mask, blind: Blind) -> Callable[[Any], bytes | None]:
@@ -112,7 +118,8 @@ def _shown(mask: Mask, blind: Blind) -> Callable[[Any], bytes | None]:
 def _year(value: str | dt.date | dt.datetime) -> bytes | None:
     if isinstance(value, str):
         return long_bytes(int(value[:4])) if _ISO_DATE.match(value) else None
-    if isinstance(value, dt.datetime) and value.year < dt.MAXYEAR:
+    # A moment has China's year; the time on somebody's wall is there already.
+    if isinstance(value, dt.datetime) and value.tzinfo is not None and value.year < dt.MAXYEAR:
         value += _SHANGHAI
     return long_bytes(value.year)
 
@@ -121,8 +128,9 @@ def check_mask(name: str, mask: Mask, field: Field) -> list[Text]:
     """What is wrong with a mask on this field, for the person who wrote it."""
     problems = []
     if mask.kind in _FITTING and field.kind not in _FITTING[mask.kind]:
-        problems.append(Text(f"字段 {name} 的类型 {field.kind} 不能用 {mask.kind} 脱敏",
-                             f"mask {mask.kind} does not fit field {name} of type {field.kind}"))
+        kind = kind_of(field)
+        problems.append(Text(f"字段 {name} 的类型 {kind} 不能用 {mask.kind} 脱敏",
+                             f"mask {mask.kind} does not fit field {name} of type {kind}"))
     if mask.kind == "keep_last" and mask.n < 1:
         problems.append(Text(f"字段 {name}: keep_last 须给出 n ≥ 1", f"field {name}: keep_last needs n of at least 1"))
     return problems

@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 
 from schemas.codec import EventScanner
 from schemas.control import Condition
+from schemas.rules.path import kind_of
 from schemas.text import Text
 
 __all__ = ["ScopeTest", "check_condition", "compile_condition", "compile_scope", "text_part"]
@@ -80,11 +81,16 @@ def check_condition(condition: Condition, scanner: EventScanner) -> list[Text]:
             problems.append(Text(f"范围条件 {condition.field}: 只有文本可按前缀",
                                  f"scope on {condition.field}: only text has a prefix"))
         return problems
+    if not field.reads_text:
+        kind = kind_of(field)
+        problems.append(Text(f"范围条件 {condition.field}: 类型 {kind} 不能作范围条件",
+                             f"scope on {condition.field}: a field of type {kind} cannot be in a scope"))
+        return problems
     for value in condition.values:
         try:
             spelt = field.spelling(value)
         except ValueError:
-            zone = field.kind == "timestamp-millis"
+            zone = field.kind in ("timestamp-millis", "timestamp-micros")
             problems.append(Text(f"范围条件 {condition.field}: 取值与类型 {field.kind} 不符{'（须带时区）' if zone else ''}",
                                  f"scope on {condition.field}: a value is no {field.kind}{' with its zone' if zone else ''}"))
             continue

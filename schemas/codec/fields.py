@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import uuid
 from collections.abc import Callable
 from decimal import Decimal
 from functools import cached_property
@@ -17,7 +18,7 @@ from schemas.errors import RejectError
 __all__ = ["Field", "text_of"]
 
 def text_of(value: Any) -> str:
-    """A field's value as text, as keys, scopes and HMAC masks take it."""
+    """A field's value as text, as keys, scopes, HMAC masks and text columns take it; what has parts as JSON with sorted names."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -27,8 +28,17 @@ def text_of(value: Any) -> str:
     if isinstance(value, (dt.date, dt.datetime, dt.time)):
         return value.isoformat()
     if isinstance(value, (dict, list, tuple)):
-        return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=text_of)
-    return str(value)
+        return json.dumps(_unnamed(value), ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=text_of)
+    return format(value, "f") if isinstance(value, Decimal) else str(value)
+
+
+def _unnamed(value: Any) -> Any:
+    """A record of a union of several is a pair with its name, which is no part of what it says."""
+    if isinstance(value, dict):
+        return {key: _unnamed(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_unnamed(part) for part in value]
+    return _unnamed(value[1]) if isinstance(value, tuple) else value
 
 
 class Field:
@@ -47,6 +57,8 @@ class Field:
         self.end: End = compile_end(branch) if self.kind == "other" else scalar_end(self.kind, branch)
         self.respelt = self.kind in ("other", "uuid")
         self._from_text = _FROM_TEXT.get(self.kind)
+        #: Whether a text can be asked for its value: `from_text` knows the kind.
+        self.reads_text = self._from_text is not None
         self.symbols: tuple[str, ...] = tuple(branch["symbols"]) if self.kind == "enum" else ()
 
     @property
@@ -123,7 +135,16 @@ def _moment(text: str) -> dt.datetime:
     return moment
 
 
+def _wall_clock(text: str) -> dt.datetime:
+    moment = dt.datetime.fromisoformat(text)
+    if moment.tzinfo is not None:
+        raise ValueError
+    return moment
+
+
 _FROM_TEXT: dict[str, Callable[[str], Any]] = {
-    "text": str, "enum": str, "int": int, "long": int, "date": dt.date.fromisoformat, "decimal": Decimal,
-    "timestamp-millis": _moment, "boolean": _boolean,
+    "text": str, "enum": str, "int": int, "long": int, "date": dt.date.fromisoformat, "decimal": Decimal, "boolean": _boolean,
+    "timestamp-millis": _moment, "timestamp-micros": _moment, "local-timestamp-millis": _wall_clock,
+    "local-timestamp-micros": _wall_clock, "time-millis": dt.time.fromisoformat, "time-micros": dt.time.fromisoformat,
+    "uuid": uuid.UUID, "bytes": bytes.fromhex, "fixed": bytes.fromhex,
 }

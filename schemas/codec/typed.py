@@ -4,6 +4,7 @@ The inverse of what pages and `show` print; whatever does not fit is refused by 
 """
 
 import datetime as dt
+import uuid
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -86,11 +87,15 @@ def _single(name: str, kind: Mapping[str, Json], value: Any) -> Any:
         return Decimal(str(value))
     if logical == "date":
         return dt.date.fromisoformat(value)
-    if logical.startswith("timestamp-"):
+    if logical.endswith(("timestamp-millis", "timestamp-micros")):
         moment = dt.datetime.fromisoformat(value)
-        if moment.tzinfo is None:
-            raise ValueError  # the machine's own zone would decide
+        if (moment.tzinfo is None) is not logical.startswith("local-"):
+            raise ValueError  # the machine's own zone would decide; a wall clock has none
         return moment
+    if logical in ("time-millis", "time-micros"):
+        return dt.time.fromisoformat(value)
+    if logical == "uuid" and name == "string":
+        return uuid.UUID(value)
     match name:
         case "string" if isinstance(value, str):
             return value

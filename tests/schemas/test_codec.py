@@ -164,7 +164,7 @@ def test_a_number_too_large_for_an_int_is_undecodable_wherever_it_stands(number:
 @pytest.mark.parametrize(("kind", "text"), [
     ("long", "1x"), ("int", "99999999999999"), ("long", str(1 << 63)), (DATE, "2026-02-30"), (DECIMAL, "1.234"), (DECIMAL, "1e9"),
     (DECIMAL, "x"), (DECIMAL, "nan"), ({"type": "long", "logicalType": "timestamp-millis"}, "2026-01-02T03:04:05"), ("boolean", "yes"),
-    ("bytes", "00"), ({"type": "enum", "name": "E", "symbols": ["A"]}, "B")])
+    ("bytes", "0"), ("double", "1"), ({"type": "enum", "name": "E", "symbols": ["A"]}, "B")])
 def test_a_text_that_is_no_value_of_a_field_is_refused(kind: Any, text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - the caller has the words
         Field("f", kind).from_text(text)

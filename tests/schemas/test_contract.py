@@ -168,7 +168,7 @@ def arrays(levels: int) -> Any:
     ({"name": "f", "type": within("In")}, "type In of field f.x holds itself without an end"),
     ({"name": "f", "type": ["null", within(within(["In"]) | {"name": "Deep"})]}, "type In of field f.x.x holds itself without an end"),
     ({"name": "f", "type": {"type": "bytes", "logicalType": "decimal"}}, "a decimal has no precision"),
-    ({"name": "f", "type": nothing(-1)}, "size of a fixed"), ({"name": "f", "type": arrays(65)}, "nested deeper than 66 levels"),
+    ({"name": "f", "type": nothing(-1)}, "`size` that is not"), ({"name": "f", "type": arrays(65)}, "nested deeper than 66 levels"),
     ({"name": "f", "type": {"type": "array", "items": "null"}}, "array in field f take no bytes"),
     ({"name": "f", "type": {"type": "array", "items": {"type": "null"}}}, "array in field f take no bytes"),
     ({"name": "f", "type": {"type": "array", "items": within("null")}}, "array in field f take no bytes"),

@@ -5,13 +5,18 @@ Reads the row's schema for itself. Values are as the wire has them (days, millis
 
 import datetime as dt
 import json
+import struct
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from trial.oracle.nested import Branch
+
 __all__ = ["Place", "Shape", "text_of"]
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_UNITS = {f"{before}{unit}": one for before in ("time-", "timestamp-", "local-timestamp-")
+          for unit, one in (("millis", dt.timedelta(milliseconds=1)), ("micros", dt.timedelta(microseconds=1)))}
 
 
 class Place(NamedTuple):
@@ -43,6 +48,20 @@ class Shape:
         for field in self._row["fields"]:
             yield from self._walk(field["type"], row, field["name"], field["name"], field["name"], ())
 
+    def value(self, name: str, value: Any) -> Any:
+        """A value of the wire of this field of the row as Python has it."""
+        return None if value is None else self._plain(self._kind(name), value)
+
+    def nothing(self, name: str) -> Any:
+        """Null, as the wire has it, in this field or in one that may be null besides."""
+        kind = self._kind(name)
+        branches = kind if isinstance(kind, list) else [kind]
+        branches = branches if "null" in branches else ["null", *branches]
+        return None if len(branches) <= 2 else Branch(branches.index("null"), None)
+
+    def _kind(self, name: str) -> Any:
+        return next(field["type"] for field in self._row["fields"] if field["name"] == name)
+
     def text(self, place: Place) -> str | None:
         """The value as the rules read it; None for null."""
         return None if place.value is None else text_of(self._plain(place.kind, place.value))
@@ -68,15 +87,22 @@ class Shape:
     def _plain(self, kind: Any, value: Any) -> Any:
         """A value of the wire as Python has it, to the innermost."""
         kind = self._resolved(kind)
+        if isinstance(value, Branch):
+            return self._plain(kind[value.number], value.value)
         if isinstance(kind, list):
             return value if value is None or len(kind) != 2 else self._plain(next(one for one in kind if one != "null"), value)
+        if "float" in (kind, kind["type"] if isinstance(kind, dict) else "") and isinstance(value, bytes):
+            return struct.unpack("<f", value)[0]
         if not isinstance(kind, dict) or value is None:
             return value
         logical = kind.get("logicalType")
         if logical == "date" and isinstance(value, int):
             return dt.date.fromordinal(value + dt.date(1970, 1, 1).toordinal())
-        if logical == "timestamp-millis" and isinstance(value, int):
-            return _EPOCH + dt.timedelta(milliseconds=value)
+        if logical in _UNITS and isinstance(value, int):
+            passed = value * _UNITS[logical]
+            if logical.startswith("time-"):
+                return (dt.datetime.min + passed).time()
+            return (_EPOCH.replace(tzinfo=None) if logical.startswith("local-") else _EPOCH) + passed
         if logical == "decimal" and isinstance(value, bytes):
             return Decimal(int.from_bytes(value, "big", signed=True)).scaleb(-kind.get("scale", 0))
         if kind["type"] == "record":
@@ -113,8 +139,10 @@ def text_of(value: Any) -> str:
             return "true" if value else "false"
         case bytes():
             return value.hex()
-        case dt.date():
+        case dt.date() | dt.time():
             return value.isoformat()
+        case Decimal():
+            return f"{value:f}"
         case dict() | list():
             return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=text_of)
     return str(value)

@@ -5,21 +5,19 @@ Keeps the scope fields of every record's last row, where the bus remembers only 
 
 import datetime as dt
 import hmac
-import json
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from sys import intern
 from typing import Any, NamedTuple
 
 from trial.oracle.avro import Codec
+from trial.oracle.places import Shape, text_of
 from trial.oracle.plan import Dataset, Plan, Subscription
 
 __all__ = ["Delivery", "Router"]
 
 Row = Mapping[str, Any]
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-#: Eight hours, and the last moment a calendar shows; in milliseconds.
-_SHANGHAI, _LAST = 8 * 3_600_000, 253_402_300_799_999
+_SHANGHAI = dt.timedelta(hours=8)
 
 
 class Delivery(NamedTuple):
@@ -43,7 +41,7 @@ class Router:
         self._contracts = [(item, _key_is_masked(item, dataset)) for item in
                            (_in_names_of_now(item, dataset) for item in plan.of_dataset(dataset.id))]
         self._rows: dict[bytes, Row] = {}
-        self._calendar = _calendar(plan.schemas[dataset.schema])
+        self._shape = Shape(dataset.row_schema)
         self._scope_fields = {condition["field"] for item, _ in self._contracts for condition in item.scope}
         self.lane = dataset.lane
         self.contracts = tuple(item for item, _ in self._contracts)
@@ -54,7 +52,7 @@ class Router:
         before = self.follow(event, key)
         stamp = {"stream": intern(f"{self._dataset.lane}/{partition}"), "epoch": 0, "seq": offset}
         for contract, masked in self._contracts:
-            given = _op(contract, op, before, after)
+            given = _op(contract, self._shape, op, before, after)
             if given:
                 yield self._deliver(contract, masked, {**event["meta"], **stamp, "op": given}, key, after)
 
@@ -91,40 +89,43 @@ class Router:
         return {name: self._mask(contract, contract.masks.get(now(name)), row[now(name)], now(name)) for name in contract.fields}
 
     def _mask(self, contract: Subscription, mask: Mapping[str, Any] | None, value: Any, name: str) -> Any:
-        if mask is None or value is None:
+        if mask is None:
             return value
+        if mask["kind"] == "null":
+            return self._shape.nothing(name)
+        read = self._shape.value(name, value)
+        if read is None:
+            return None
         match mask["kind"]:
-            case "null":
-                return None
             case "hmac":
-                return self._hmac(contract, str(value))
+                return self._hmac(contract, text_of(read))
             case "keep_last":
-                return _keep_last(str(value), mask["n"])
+                return _keep_last(text_of(read), mask["n"])
             case _:
-                return _year(value, self._calendar.get(name, ""))
+                return _year(read)
 
     def _hmac(self, contract: Subscription, text: str) -> str:
         return hmac.new(self._secret, contract.id.encode() + b"\0" + text.encode(), sha256).hexdigest()
 
 
-def _op(contract: Subscription, op: str, before: Row | None, after: Row | None) -> str:
+def _op(contract: Subscription, shape: Shape, op: str, before: Row | None, after: Row | None) -> str:
     """The operation as this subscriber sees it; empty if it sees nothing. An update that lets a known row in reads."""
     if not contract.scope:
         return op
-    held = before is not None and _in_scope(contract, before)
-    if after is None or not _in_scope(contract, after):
+    held = before is not None and _in_scope(contract, shape, before)
+    if after is None or not _in_scope(contract, shape, after):
         return "d" if held else ""
     return "r" if op == "u" and before is not None and not held else op
 
 
-def _in_scope(contract: Subscription, row: Row) -> bool:
-    return all(_met(condition, row[condition["field"]]) for condition in contract.scope)
+def _in_scope(contract: Subscription, shape: Shape, row: Row) -> bool:
+    return all(_met(condition, shape.value(condition["field"], row[condition["field"]])) for condition in contract.scope)
 
 
 def _met(condition: Mapping[str, Any], value: Any) -> bool:
     if value is None:
         return False
-    text = str(value)
+    text = text_of(value)
     if condition["op"] == "prefix":
         return any(text.startswith(wanted) for wanted in condition["values"])
     return text in condition["values"]
@@ -145,22 +146,11 @@ def _keep_last(text: str, count: int) -> str:
     return text[-count:] if count else ""
 
 
-def _calendar(event_schema: str) -> Mapping[str, str]:
-    """The fields of a row that are days or moments on the wire, with which of the two."""
-    parts = next(part for part in json.loads(event_schema)["fields"] if part["name"] == "row")["type"][1]["fields"]
-    found = {}
-    for part in parts:
-        for branch in part["type"] if isinstance(part["type"], list) else [part["type"]]:
-            if isinstance(branch, dict) and branch.get("logicalType") in ("date", "timestamp-millis"):
-                found[part["name"]] = branch["logicalType"]
-    return found
-
-
-def _year(value: Any, kind: str) -> int | None:
-    """The year of a day, of a moment as China's clocks have it, or of a text that is a date."""
-    if kind == "date":
-        return (_EPOCH + dt.timedelta(days=value)).year
-    if kind == "timestamp-millis":
-        return (_EPOCH + dt.timedelta(milliseconds=min(value + _SHANGHAI, _LAST))).year
+def _year(value: Any) -> int | None:
+    """The year of a day, of a moment as China's clocks have it, of a clock on the wall, or of a text that is a date."""
+    if isinstance(value, dt.datetime) and value.tzinfo is not None and value.year < dt.MAXYEAR:
+        value += _SHANGHAI
+    if isinstance(value, dt.date):
+        return value.year
     text = str(value)
     return int(text[:4]) if len(text) == 10 and text[4] == text[7] == "-" else None

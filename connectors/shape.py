@@ -8,12 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from connectors.fitting import Fit, Misfit, fit_for, is_nullable
+from schemas.codec.composed import names_in
 from schemas.codec.fields import Field
 from schemas.codec.writer import RowWriter, row_fields
 from schemas.control import Dataset
 from schemas.envelope import kafka_key, key_text
-from schemas.errors import RejectError
+from schemas.errors import HaltError, RejectError
 from schemas.keys import row_key
+from schemas.text import Text
 
 __all__ = ["Canonical", "Shape"]
 
@@ -31,10 +33,10 @@ class Shape:
         self.fields: tuple[str, ...] = tuple(field["name"] for field in record["fields"])
         self.types: dict[str, Any] = {field["name"]: field["type"] for field in record["fields"]}
         self.key_fields: tuple[str, ...] = dataset.key
-        self._fits: tuple[tuple[str, Fit], ...] = tuple((name, fit_for(kind)) for name, kind in self.types.items())
+        self._avro = row_fields(dataset.row_schema)
+        self._fits: tuple[tuple[str, Fit], ...] = tuple((field.name, _fit(field)) for field in self._avro)
         self._key_fits = [(name, dict(self._fits)[name]) for name in dataset.key]
         self._key_at = [self.fields.index(name) for name in dataset.key]
-        self._avro = row_fields(dataset.row_schema)
         slices = [_fitted(field, fit) for field, (_, fit) in zip(self._avro, self._fits, strict=True)]
         self._write = RowWriter(self._avro, slices).write
 
@@ -89,6 +91,19 @@ class Shape:
         if value is None or value == "":
             raise Misfit("no-key")
         return self._canonical(name, value) if isinstance(value, str) else value
+
+
+def _fit(field: Field) -> Fit:
+    try:
+        return fit_for(field.avro.schema, names_in(field.avro.schema))
+    except LookupError:
+        raise HaltError(
+            Text(
+                f"连接器无法填写字段 {field.name}：类型有多种可能，或包含自身",
+                f"no connector can fill field {field.name}: its type is one of several, or contains itself",
+            ),
+            advice=Text("该数据资源由 SDK 或 HTTP 发布，或改用单一类型", "publish with the SDK or HTTP, or give it one type"),
+        ) from None
 
 
 def _fitted(field: Field, fit: Fit) -> Callable[[Any], bytes]:

@@ -121,7 +121,7 @@ class SqlTableSink(Sink[SqlTableSinkConfig]):
     def _row(self, key: bytes, row: Mapping[str, Any]) -> dict[str, Any]:
         stored: dict[str, Any] = {KEY: self._storable(KEY, _text(key))}
         for column in self._columns:
-            value = row.get(column.name)
+            value = column.stored(row.get(column.name))
             stored[column.name] = self._storable(column.name, value) if type(value) is str else value
         return stored
 

@@ -252,8 +252,8 @@ def test_the_keys_of_a_map_are_never_told() -> None:
 
 @pytest.mark.parametrize(("kind", "value", "said"), [
     (TREE, below(4), '{"below":[{"below":[],"n":1}],"n":1}'),
-    ({"type": "array", "items": ["null", TREE, LIST]}, [("test.List", {"next": None}), None], '[["test.List",{"next":null}],null]'),
-    (["null", TREE, LIST], ("test.List", {"next": None}), '["test.List",{"next":null}]'),
+    ({"type": "array", "items": ["null", TREE, LIST]}, [("test.List", {"next": None}), None], '[{"next":null},null]'),
+    (["null", TREE, LIST], ("test.List", {"next": None}), '{"next":null}'),
     (MAP, {"b": 1, "a": 2}, '{"a":2,"b":1}'),
     (logical("int", "time-millis"), 3_723_004, "01:02:03.004000"), (logical("string", "uuid"), UUID, UUID),
     ({"type": "array", "items": logical("string", "uuid")}, [UUID.upper()], f'["{UUID}"]'),

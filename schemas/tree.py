@@ -38,6 +38,12 @@ _WORDS = {
     "timestamp-micros": Text("微秒时刻（timestamp-micros）", "moment in microseconds (timestamp-micros)"),
     "time-millis": Text("毫秒钟点（time-millis）", "time of day in milliseconds (time-millis)"),
     "time-micros": Text("微秒钟点（time-micros）", "time of day in microseconds (time-micros)"),
+    "timestamp-nanos": Text("纳秒时刻（timestamp-nanos）", "moment in nanoseconds (timestamp-nanos)"),
+    "local-timestamp-millis": Text("毫秒当地时间（local-timestamp-millis）", "local time in milliseconds (local-timestamp-millis)"),
+    "local-timestamp-micros": Text("微秒当地时间（local-timestamp-micros）", "local time in microseconds (local-timestamp-micros)"),
+    "local-timestamp-nanos": Text("纳秒当地时间（local-timestamp-nanos）", "local time in nanoseconds (local-timestamp-nanos)"),
+    "duration": Text("时长（duration）", "duration"),
+    "big-decimal": Text("任意精度十进制数（big-decimal）", "decimal of any scale (big-decimal)"),
 }  # fmt: skip
 
 
@@ -142,7 +148,7 @@ def in_words(kind: Kind) -> Text:
             return Text(f"共 {kind.precision} 位、小数 {kind.scale} 位的十进制数（decimal）",
                         f"decimal of {kind.precision} digits, {kind.scale} of them after the point")
         case _ if kind.logical:
-            return _WORDS.get(kind.logical, Text(kind.logical, kind.logical))
+            return _WORDS[kind.logical]
         case "union":
             told = [in_words(branch) for branch in kind.branches]
             return Text(" 或 ".join(text.zh for text in told) or "无", " or ".join(text.en for text in told) or "nothing")

@@ -11,6 +11,7 @@ from hypothesis import event, given, settings
 from schemas.compatibility import incompatibilities
 from schemas.errors import RejectError
 from schemas.text import Text
+from schemas.tree import _LOGICAL, Kind, in_words
 from tests.schemas.pairs import schema_pairs
 
 
@@ -49,18 +50,32 @@ LOGICAL = {
     "9.3": {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 3},
     "11.2": {"type": "bytes", "logicalType": "decimal", "precision": 11, "scale": 2},
     "int": "int", "long": "long", "string": "string", "bytes": "bytes",
+    "time-micros": {"type": "long", "logicalType": "time-micros"},
+    "local-micros": {"type": "long", "logicalType": "local-timestamp-micros"},
+    "fixed 9.2": {"type": "fixed", "name": "F", "size": 12, "logicalType": "decimal", "precision": 9, "scale": 2},
+    "fixed 9.3": {"type": "fixed", "name": "F", "size": 12, "logicalType": "decimal", "precision": 9, "scale": 3},
+    "duration": {"type": "fixed", "name": "F", "size": 12, "logicalType": "duration"}, "fixed": {"type": "fixed", "name": "F", "size": 12},
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("old", "new"), [
     ("millis", "micros"), ("micros", "millis"), ("millis", "local"), ("date", "int"), ("int", "date"), ("date", "time-millis"),
     ("long", "millis"), ("millis", "long"), ("int", "millis"), ("date", "long"), ("uuid", "string"), ("string", "uuid"), ("9.2", "9.3"),
-    ("11.2", "9.2"), ("9.2", "bytes"), ("bytes", "9.2"), ("9.2", "string")])  # fmt: skip
+    ("11.2", "9.2"), ("9.2", "bytes"), ("bytes", "9.2"), ("9.2", "string"), ("time-micros", "micros"),
+    ("local", "local-micros"),
+    ("local-micros", "micros"), ("fixed 9.2", "fixed 9.3"), ("fixed 9.2", "fixed"), ("fixed", "duration"),
+    ("duration", "fixed 9.2")])  # fmt: skip
 def test_a_change_of_what_the_bytes_mean_is_refused_where_avro_passes_it(old: str, new: str) -> None:
     before, after = row(field("f", LOGICAL[old])), row(field("f", LOGICAL[new]))
     assert apache_says(json.loads(after), json.loads(before))
     assert told(after, before) == [("f", "logical")]
     assert told(row(field("f", ["null", LOGICAL[new]])), row(field("f", ["null", LOGICAL[old]]))) == [("f", "logical")]
+
+
+def test_every_logical_type_that_holds_is_told_in_both_languages() -> None:
+    for word, holding in _LOGICAL.items():
+        for means in holding:
+            assert in_words(Kind(word, name="F", logical=means, size=12)).zh != means
 
 
 def test_more_digits_before_the_point_are_no_change_of_meaning() -> None:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from schemas.codec import Avro, EventCodec
+from schemas.codec import Avro, EventCodec, EventScanner, stamp, stream_prefix
 from schemas.codec.fields import text_of
 from schemas.codec.typed import misfit, typed
 from schemas.control import Plan
@@ -118,6 +118,7 @@ class _Bench:
 
     def __init__(self, schema: str, number: int) -> None:
         self._codec = EventCodec(schema, number)
+        self._scanner = EventScanner(schema, number)
         parsed = Avro(schema).schema
         self._named: Mapping[str, Any] = parsed["__named_schemas"]
         self._row = next(part["type"][1] for part in parsed["fields"] if part["name"] == "row")
@@ -130,7 +131,20 @@ class _Bench:
         if row is None:
             return None
         after = event._replace(row=row)
-        return Mended(event, after, self._codec.encode(after))
+        return Mended(event, after, self._codec.encode(after) if event.row is None else self._encoded(value, event.row, after))
+
+    def _encoded(self, value: bytes, old: Mapping[str, Any], after: Event) -> bytes:
+        """The event in bytes; what was not touched stays in those it came in."""
+        assert after.row is not None
+        scanned = self._scanner.scan(value)
+        assert scanned.row is not None
+        try:
+            row = [piece if name in after.row and after.row[name] is old[name] else self._scanner.encode_field(number, after.row[name])
+                   for number, (name, piece) in enumerate(zip(self._scanner.fields, scanned.row, strict=True))]
+        except RejectError:
+            return self._codec.encode(after)  # which names every field that does not fit
+        return stamp(self._scanner.schema_id, scanned.head, stream_prefix(scanned.stream, scanned.epoch), scanned.seq, scanned.tail, row,
+                     scanned.before)
 
     def _find(self, path: str) -> Place:
         kind, steps = self._row, list[_Step]()

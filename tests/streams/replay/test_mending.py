@@ -103,3 +103,23 @@ def test_a_delete_has_nothing_to_repair_but_its_key() -> None:
     done = SHOP.mend(Mending(rekey=True), came, ())
     assert done is not None
     assert done.value == came
+
+
+def test_what_is_not_touched_stays_in_the_bytes_it_came_in_and_an_entry_of_a_map_is_named_by_its_place() -> None:
+    text = event_schema("a.permit", json.dumps({"type": "record", "name": "Permit", "fields": [
+        {"name": "any", "type": ["string", {"type": "enum", "name": "E", "symbols": ["A"]}]}, {"name": "ratio", "type": "float"},
+        {"name": "sum", "type": {"type": "bytes", "logicalType": "decimal", "precision": 4, "scale": 2}},
+        {"name": "tags", "type": {"type": "map", "values": "string"}}]}))
+    shop = Workshop(Plan(schemas={1: SchemaText(id="1", number=1, subject="a", text=text)}))
+    head = EventCodec(text, 1).encode(Event(META, None))[:-2]  # up to the row
+    untouched = b"\2\0" + b"\1\0\x80\x7f" + b"\6\0\0\x07"  # the symbol, not the text; a NaN with a sign of its own; a longer seven
+    came = head + b"\2" + untouched + b"\4\2a\2x\2b\4y \0" + b"\0"
+    done = shop.mend(Mending(accept_proposals=True), came, (Finding("tags{1}", "blanks", "reject", "y ", "y"),))
+    assert done is not None
+    assert done.value == head + b"\2" + untouched + b"\4\2a\2x\2b\2y\0" + b"\0"
+    mapped = shop.mend(Mending(map={"tags{0}": {"x": "z"}}), came, ())
+    assert mapped is not None
+    assert mapped.value == head + b"\2" + untouched + b"\4\2a\2z\2b\4y \0" + b"\0"
+    for path in ("tags{2}", "any{0}", "tags[0]"):
+        with pytest.raises(RejectError, match=re.escape(path)):
+            shop.mend(Mending(set={path: "1"}), came, ())

@@ -12,7 +12,7 @@ __all__ = ["Window"]
 
 
 class Window:
-    """What arrived lately on one partition, and how much of it was rejected. It begins empty with every start of a worker."""
+    """What arrived lately on one partition, and how much of it was rejected. It begins empty whenever the partition does."""
 
     def __init__(self, line: StopLine, seconds: Iterable[tuple[int, int, int]] = ()) -> None:
         self.line = line

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from schemas.control import LaneState, Plan, StopLine
+from schemas.replay import REPLAY, Standing
 from streams.chunk import Handled, Record
 from streams.clean import clean
 from streams.memory import Memory
@@ -117,3 +118,12 @@ def test_tombstones_are_no_records_and_many_good_ones_keep_a_ratio_low() -> None
 def test_a_line_that_says_nothing_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValidationError):
         StopLine.model_validate(wrong)
+
+
+def test_replays_that_come_back_are_counted_like_whatever_else_comes() -> None:
+    work, known = plan(StopLine(letters=2)), memory(HERE, OTHER)
+    handle(".", work, known)
+    epoch, seq = Standing(0, 1).position
+    again = value("u", resident(sex="7"), stream=REPLAY, cause="replay", epoch=epoch, seq=seq)
+    handled = clean(chunk(LANE, [(offset, NOW, key_of(PEOPLE[offset % 3]), again) for offset in range(1, 5)]), work, known, NOW)
+    assert (letters(handled), handled.waiting) == (2, {HERE: 3})

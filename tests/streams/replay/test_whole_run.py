@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from console.serve.replay_duty import replay_known
 from schemas.codec import EventCodec
 from schemas.contract import event_schema, event_subject, output_schema, output_subject
 from schemas.control import LaneState, Plan, SchemaText, StopLine, Subscription
@@ -17,7 +18,7 @@ from schemas.envelope import kafka_key
 from streams.replay.box import Selection
 from streams.replay.mending import Mending
 from tests.streams.replay.conftest import DEAD, OPEN, Quarantine
-from tests.streams.test_versions import NEW_CODEC, evolved, fields_now, resident_now
+from tests.streams.test_versions import NEW_CODEC, V2, evolved, fields_now, resident_now
 from tests.streams.transport.bus import LANES, RAW, Bus, person
 from tests.streams.world import RESIDENT, city, dataset, key_of, resident, value
 from trial.kafka import LocalKafka
@@ -160,3 +161,22 @@ def _last_rows(bus: Bus, subscription: str) -> dict[bytes, Any]:
         if codec is not None:
             found[record.key or b""] = codec.decode(record.value or b"").row
     return found
+
+
+def test_what_came_before_its_version_goes_out_by_itself_unless_something_newer_of_its_record_has_passed(quarantine: Quarantine) -> None:
+    bus, department = quarantine.bus, Department(quarantine.bus)
+    first = bus.plan
+    bus.start(1)
+    department.new(range(4), email="early@example.org")
+    department.old([3], status="moved")
+    quarantine.handled()
+    assert {one.findings[0].reason for one in quarantine.letters().values()} == {"unknown_schema"}
+    assert replay_known(quarantine.settings, first) == {}
+    # The registry may know a schema long before its dataset takes it up.
+    bus.writer.write([SECOND.schemas[V2]])
+    bus.plan = bus.write(SECOND, new=True)
+    assert replay_known(quarantine.settings, bus.plan) == {"passes": 3, "superseded": 1}
+    quarantine.handled()
+    assert _last_rows(bus, f"tax.{RESIDENT}")[key_of(person(3))]["status"] == "moved"
+    assert bus.end(1) == 0
+    quarantine.is_right(first)

@@ -3,17 +3,16 @@
 The words are on what the person at the terminal typed, so values are shown.
 """
 
-import datetime as dt
 import json
 import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from decimal import Decimal
 from functools import partial
 from typing import Any, NamedTuple
 
 from schemas.codec import EventScanner
-from schemas.codec.avro import Json, inlined
+from schemas.codec.avro import Avro
+from schemas.codec.typed import typed
 from schemas.contract import event_schema
 from schemas.control import Dataset
 from schemas.datasets import standard_dataset, standard_names
@@ -84,15 +83,18 @@ def judged_row(dataset: Dataset, given: Mapping[str, Any], arrived: int) -> tupl
 
 def row_of(dataset: Dataset, given: Mapping[str, Any]) -> dict[str, Any]:
     """A row of JSON as Avro takes it: dates and moments in ISO 8601, decimals as text or number, what is missing as null."""
-    schema = json.loads(dataset.row_schema)
-    known = {field["name"] for field in schema["fields"]}
-    if given.keys() - known:
-        raise _unfit(sorted(given.keys() - known))
+    schema = Avro(dataset.row_schema).schema
+    strange = sorted(given.keys() - {field["name"] for field in schema["fields"]})
+    if strange:
+        raise _unfit(strange)
     row, wrong = {}, []
     for field in schema["fields"]:
+        value = given.get(field["name"], field.get("default"))
         try:
-            row[field["name"]] = _value(inlined(field["type"], _named(schema)), given.get(field["name"], field.get("default")), {})
-        except (ValueError, TypeError, LookupError, ArithmeticError):
+            # A text that may not be null is missing as an empty one, which `required` has a word on.
+            row[field["name"]] = "" if value is None and field["type"] == "string" else typed(
+                field["type"], value, schema["__named_schemas"], field["name"])
+        except RejectError:
             wrong.append(field["name"])
     if wrong:
         raise _unfit(wrong)
@@ -104,45 +106,6 @@ def _unfit(fields: list[str]) -> RejectError:
     return RejectError("usage", Text(f"字段与数据资源的结构不符: {names}", f"fields do not fit the dataset: {names}"),
                        advice=Text("shutong dataset show 或标准数据资源的 row.avsc 列出字段与类型",
                                    "see fields and types with shutong dataset show, or in row.avsc of the standard"))
-
-
-def _named(node: Json) -> dict[str, Json]:
-    """The types defined in a schema, by name."""
-    if isinstance(node, list):
-        return {name: kind for branch in node for name, kind in _named(branch).items()}
-    if not isinstance(node, dict):
-        return {}
-    own = {node["name"]: node} if "name" in node and "type" in node and node["type"] in ("record", "enum", "fixed") else {}
-    parts = (node.get("type"), node.get("items"), node.get("values"), *(field["type"] for field in node.get("fields", ())))
-    return own | {name: kind for part in parts for name, kind in _named(part).items()}
-
-
-def _value(kind: Json, value: Any, named: dict[str, Json]) -> Any:
-    """A value of JSON as fastavro takes it."""
-    kind = named.get(kind, kind) if isinstance(kind, str) else kind
-    if isinstance(kind, list):
-        if value is None and "null" in kind:
-            return None
-        kind = next(branch for branch in kind if branch != "null")
-        return _value(kind, value, named)
-    if isinstance(kind, str):
-        return value.encode() if kind == "bytes" and isinstance(value, str) else "" if kind == "string" and value is None else value
-    if "name" in kind:
-        named[kind["name"]] = kind
-    match kind.get("logicalType"), kind["type"]:
-        case "date", _:
-            return dt.date.fromisoformat(value)
-        case "timestamp-millis" | "timestamp-micros", _:
-            return dt.datetime.fromisoformat(value)
-        case "decimal", _:
-            return Decimal(str(value))
-        case _, "record":
-            return {field["name"]: _value(field["type"], value.get(field["name"], field.get("default")), named) for field in kind["fields"]}
-        case _, "array":
-            return [_value(kind["items"], item, named) for item in value]
-        case _, "map":
-            return {name: _value(kind["values"], item, named) for name, item in value.items()}
-    return value
 
 
 def costs_of_rules(rounds: int) -> list[Cost]:

@@ -65,7 +65,9 @@ def test_a_row_is_judged_by_the_rules_of_its_dataset_and_shown_as_it_becomes(shu
 @pytest.mark.parametrize(("words", "told"), [
     (("try", "lenght(min=2)", "x"), "there is no rule lenght"), (("show", "lenght"), "there is no rule lenght"),
     (("try", "resident", "[1"), "one object of JSON"), (("try", "resident", '{"nam": "x"}'), "do not fit the dataset: nam"),
-    (("try", "resident", '{"updated_at": "yesterday"}'), "do not fit the dataset: updated_at")])
+    (("try", "resident", '{"updated_at": "yesterday"}'), "do not fit the dataset: updated_at"),
+    (("try", "unique", "x"), "rule unique judges an array"), (("try", "unique", "7"), "rule unique judges an array"),
+    (("try", "unique(by=code)", '[{"code":"1"},{"cod":"1"}]'), "rule unique judges an array")])
 def test_what_is_put_wrongly_is_told_with_advice(shutong: Shutong, words: tuple[str, ...], told: str) -> None:
     ran = shutong("--lang", "en", "rules", *words)
     assert ran.code == 2

@@ -95,6 +95,13 @@ class Field:
             return piece[start + 1:].decode()
         return read_text(piece, start)[0]
 
+    def reader(self) -> Callable[[bytes], str | None]:
+        """`text`, for whoever asks it of every row."""
+        if self.kind == "text" and not self.nullable:
+            # Most texts have a length of one byte.
+            return lambda piece: piece[1:].decode() if piece[0] < 128 else read_text(piece, 0)[0]
+        return self.text
+
     def from_text(self, text: str) -> bytes:
         """The slice of the value that reads so, in this spelling or another; ValueError where no value does."""
         if self._from_text is None:

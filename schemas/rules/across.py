@@ -7,9 +7,12 @@ from schemas.codec.fields import Field
 from schemas.letter import Finding
 from schemas.rules.book import Use
 from schemas.rules.path import Places, Steps, compile_places, leaf, turns_of
+from schemas.rules.rule import Check
 from schemas.rules.verdict import ALWAYS, KEEP, Verdict
 
-__all__ = ["Across", "latest"]
+__all__ = ["Across", "asked", "latest"]
+
+Reader = Callable[[bytes], str | None]
 
 #: Later than any arrival.
 _NEVER: Final = 1 << 62
@@ -35,21 +38,11 @@ class Across:
         tops = dict.fromkeys((steps[0], *(other[0] for other in use.others)))
         #: The fields of the row it reads, by name and number.
         self.tops = {name: index[name] for name in tops}
-        #: For a rule on fields of the row itself: where their slices are and how they read.
-        self._flat: list[tuple[int, Callable[[bytes], str | None]]] | None = None
-        if all(len(path) == 1 for path in (steps, *use.others)):
-            numbers = [index[path[0]] for path in (steps, *use.others)]
-            self._flat = [(number, fields[number].text) for number in numbers]
-
-    def latest(self, row: Sequence[bytes]) -> int:
-        """The arrival (ms) from which on there is nothing to say of a row whose fields need no word."""
-        if self._flat is None:
-            return latest(self.verdicts(self._pieces(row)))
-        texts = [read(row[number]) for number, read in self._flat]
-        if None in texts:
-            return ALWAYS
-        verdict = self._use.check(*texts)
-        return ALWAYS if verdict is KEEP else latest([("", "", verdict)])
+        self._fields = fields
+        #: Of a rule on two fields of the row itself: the number of its own, and that of the other; else nothing.
+        self.pair: tuple[int, ...] = ()
+        if len(use.others) == 1 and all(len(path) == 1 for path in (steps, *use.others)):
+            self.pair = index[steps[0]], index[use.others[0][0]]
 
     def told(self, row: Sequence[bytes], arrived: int, rejected: Collection[str]) -> list[Finding]:
         """What is said of a row with its fixes; nothing where a part was rejected."""
@@ -68,6 +61,14 @@ class Across:
             if len(texts) == len(parts):
                 yield place.where, texts[0], self._use.check(*texts)
 
+    def latest(self, row: Sequence[bytes]) -> int:
+        """The arrival (ms) from which on there is nothing to say of a row whose fields need no word."""
+        return latest(self.verdicts(self._pieces(row)))
+
+    def compared(self) -> tuple[int, Reader, Check]:
+        """For a rule on a pair: the number of its own field, how that reads, and the word on both."""
+        return self.pair[0], self._fields[self.pair[0]].reader(), self._use.check
+
     def _pieces(self, row: Sequence[bytes]) -> dict[str, bytes]:
         return {name: row[number] for name, number in self.tops.items()}
 
@@ -76,6 +77,32 @@ def _read(fields: Mapping[str, Field], steps: Steps) -> _Read:
     field = leaf(fields, steps)
     assert field is not None  # unfit_rules has seen to it
     return _Read(steps[0], compile_places(fields[steps[0]], steps), field.text, turns_of(steps))
+
+
+def asked(rules: Sequence[Across], fields: Sequence[Field]) -> list[Callable[[Sequence[bytes]], int]]:
+    """`Across.latest` of all of them, which is asked of every row: those that read one field besides their own read it once."""
+    pairs: dict[int, list[tuple[int, Reader, Check]]] = {}
+    for rule in rules:
+        if rule.pair:
+            pairs.setdefault(rule.pair[1], []).append(rule.compared())
+    return [*(_with_one(other, fields[other].reader(), own) for other, own in pairs.items()),
+            *(rule.latest for rule in rules if not rule.pair)]
+
+
+def _with_one(other: int, read: Reader, own: Sequence[tuple[int, Reader, Check]]) -> Callable[[Sequence[bytes]], int]:
+    def at(row: Sequence[bytes]) -> int:
+        beside, until = read(row[other]), ALWAYS
+        if beside is None:
+            return until
+        for number, reader, check in own:
+            text = reader(row[number])
+            if text is not None:
+                verdict = check(text, beside)
+                if verdict is not KEEP:
+                    until = max(until, latest([("", "", verdict)]))
+        return until
+
+    return at
 
 
 def latest(verdicts: Iterable[tuple[str, str, Verdict]]) -> int:

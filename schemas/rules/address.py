@@ -13,6 +13,8 @@ __all__ = ["address"]
 _LEVELS = "省市区县州盟旗"
 #: One or several divisions in a row that are at once named again: 安徽省安徽省, 安徽省六安市安徽省六安市.
 _TWICE = re.compile(f"(?:(?<=[{_LEVELS}])|(?<![\u4e00-\u9fff]))([\u4e00-\u9fff]{{1,14}}?[{_LEVELS}])\\1+")
+#: What a text must have for that, asked first: the same level twice, as far apart as a division's name is long.
+_AGAIN = re.compile(f"([{_LEVELS}]).{{1,14}}\\1").search
 _PLAIN = re.compile("[\u4e00-\u9fff][\u4e00-\u9fff0-9A-Za-z#\\-（）()、，,]*").fullmatch
 _HANZI = re.compile("[\u3400-\u9fff\U00020000-\U0003ffff]").search
 
@@ -37,7 +39,7 @@ def address() -> Check:
     """Full-width letters and digits become ASCII, blanks beside Chinese characters go, and divisions named twice in a row
     stand once."""
     def check(text: str) -> Verdict:
-        if _PLAIN(text) and not _TWICE.search(text):
+        if _PLAIN(text) and not (_AGAIN(text) and _TWICE.search(text)):
             return KEEP
         right, before = unspaced(narrow(visible(text))), ""
         while right != before:

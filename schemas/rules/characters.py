@@ -8,6 +8,7 @@ _HALF = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _NARROW = {code: plain for code, plain in _HALF.items() if chr(plain).isalnum()}
 #: Blanks, dashes, and what is copied along with a number and seen by nobody: zero-width and bidirectional characters.
 _BETWEEN = re.compile(r"[\s\-\u2010-\u2015\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
+_FORMS = re.compile("[\uff01-\uff5e]").search
 _WIDE = re.compile("[" + "".join(map(chr, _NARROW)) + "]").search
 #: Zero-width and bidirectional characters, soft hyphens, marks of byte order. A joiner between emoji is a part of them.
 _INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb]"
@@ -21,7 +22,7 @@ _BLANKS = re.compile(r"\s+")
 
 def half(text: str) -> str:
     """Every full-width form of an ASCII character as that character: for codes, where punctuation means nothing else."""
-    return text if text.isascii() else text.translate(_HALF)
+    return text if text.isascii() or not _FORMS(text) else text.translate(_HALF)
 
 
 def narrow(text: str) -> str:

@@ -12,7 +12,7 @@ from schemas.codec import EventScanner
 from schemas.control import Dataset
 from schemas.errors import HaltError
 from schemas.letter import Finding
-from schemas.rules.across import Across
+from schemas.rules.across import Across, asked
 from schemas.rules.book import unfit_rules, use_of
 from schemas.rules.path import leaf, steps_of
 from schemas.rules.quiet import Deep, FieldRules, Flat, Ruled, words
@@ -62,7 +62,7 @@ class Judge:
              else Deep(fields[name], each, within[name]))
             for name, each in ruled.items() if within[name] or any(one.uses for one in each)]
         #: Those that no single field's slices tell of.
-        self._apart = [across for across in self._across if not any(across in each for each in within.values())]
+        self._apart = asked([across for across in self._across if not any(across in each for each in within.values())], every)
         self.judge: Callable[[Pieces, int], Judgement] = self._with_across if self._apart else self._by_field
         """The judgement of a row that arrived then (ms)."""
 
@@ -76,8 +76,8 @@ class Judge:
         for number, quiet in self._fields:
             if quiet[row[number]] > arrived_ms:
                 return self._told(row, arrived_ms)
-        for across in self._apart:
-            if across.latest(row) > arrived_ms:
+        for latest in self._apart:
+            if latest(row) > arrived_ms:
                 return self._told(row, arrived_ms)
         return _new(Judgement, (row, False, False, ()))
 

@@ -6,6 +6,7 @@ bytes are taken one byte too late. A reading is given back only if it comes from
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from schemas.rules.plausible import PAIR, common_pairs, plausibility, weight
 
@@ -71,6 +72,8 @@ def _parts(run: str) -> tuple[str, ...]:
     return run[:size], run[-size:]
 
 
+# A city's addresses share their beginnings. A part is never longer than the window.
+@lru_cache(1 << 14)
 def _is_out_of_phase(part: str) -> bool:
     size, pairs = len(part), common_pairs(part)
     # Kana, Cyrillic or Greek alone are what they are.

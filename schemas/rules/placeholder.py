@@ -58,11 +58,16 @@ def placeholder(then: Verdict = fix(None, "placeholder"), also: frozenset[str] =
     """Words and fillings that stand for nothing. They become null where the field takes null and are rejected where it does
     not; `then=suspect` or `then=reject` says otherwise, and `also` names further ones. Empty text is left to `required`."""
     words = _WORDS | also
+    longest = max(map(len, words))
 
     def check(text: str) -> Verdict:
         if len(text) > _LONGEST:
             return KEEP
-        bare = half(text).strip().lower()
-        return then if bare in words or _FILLED(bare) else KEEP
+        bare = text.strip()
+        filled = bare[:1].isdigit()
+        if not filled and len(bare) > longest:
+            return KEEP
+        bare = half(bare).lower()
+        return then if bare in words or (filled and _FILLED(bare)) else KEEP
 
     return check

@@ -73,7 +73,7 @@ class Flat(FieldRules):
 
     def __init__(self, ruled: Ruled) -> None:
         self.ruled = ruled
-        self.read = _reader(ruled.field)
+        self.read = ruled.field.reader()
         self._checks = [use.check for use in ruled.uses]
 
     def __missing__(self, piece: bytes) -> int:
@@ -110,7 +110,7 @@ class Deep(FieldRules):
 
     def __init__(self, field: Field, ruled: Sequence[Ruled], inner: Iterable[Across]) -> None:
         self._name = field.name
-        self._ruled = [(each, _reader(each.field), compile_places(field, each.steps)) for each in ruled]
+        self._ruled = [(each, each.field.reader(), compile_places(field, each.steps)) for each in ruled]
         self._inner = tuple(inner)
 
     def __missing__(self, piece: bytes) -> int:
@@ -175,11 +175,3 @@ def _kept(finding: Finding) -> Finding:
     if finding.severity != "fix":
         return finding
     return finding._replace(reason="key_not_canonical", severity="reject")
-
-
-def _reader(field: Field) -> Callable[[bytes], str | None]:
-    """A slice as the rules see it."""
-    if field.kind == "text" and not field.nullable:
-        # Most texts have a length of one byte.
-        return lambda piece: piece[1:].decode() if piece[0] < 128 else field.text(piece)
-    return field.text

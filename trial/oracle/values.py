@@ -86,7 +86,9 @@ def _agrees_with_id(texts: Sequence[str], options: Mapping[str, str]) -> Said:
         male = int(number[16]) % 2 == 1
         agrees = own not in (("2", "女", "女性") if male else ("1", "男", "男性"))
     else:
-        agrees = not own[:2].isdigit() or own[:2] == number[:2]
+        # A foreigner's card: 9, the province, the country; permits of Hong Kong, Macao and Taiwan tell no province.
+        province = number[1:3] if number[0] == "9" and number[:2] != own[:2] else number[:2]
+        agrees = not own[:2].isdigit() or own[:2] == province or number[0] == "8"
     usual = "suspect" if part == "division" else "reject"
     return Said(own) if agrees else Said(own, f"id_other_{part}", options.get("then", usual))
 

@@ -1,7 +1,8 @@
 """Before and after: the cases a dataset file carries, and whether its rules do to them what the file says.
 
 A case changes the dataset's example row in some fields, and says what becomes of it: which fields are different when it is
-clean, and every finding, `sex fix code_form`. Where a finding rejects, nothing becomes of it.
+clean, which are null then (TOML has no word for it), and every finding, `sex fix code_form`. Where a finding rejects, nothing
+becomes of it.
 """
 
 import datetime as dt
@@ -25,7 +26,8 @@ _ARRIVED = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
 
 
 class Case(BaseModel):
-    """One case. `given` are changes to the example, `without` the fields that are left to their default."""
+    """One case. `given` are changes to the example, `without` the fields that are left to their default; `becomes` and `cleared`
+    are what cleaning changes: to something else, or to nothing."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -33,6 +35,7 @@ class Case(BaseModel):
     given: dict[str, Any] = Field(default_factory=dict)
     without: tuple[str, ...] = ()
     becomes: dict[str, Any] = Field(default_factory=dict)
+    cleared: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
     arrived: dt.datetime = _ARRIVED
 
@@ -49,7 +52,7 @@ def check_cases(dataset: Dataset, example: Mapping[str, Any], cases: Iterable[Ca
     problems = []
     for case in cases:
         row = case.row(example, dataset.row_schema)
-        unfit = [name for name in (*row, *case.becomes) if name not in scanner.index] + [
+        unfit = [name for name in (*row, *case.becomes, *case.cleared) if name not in scanner.index] + [
             name for name in scanner.fields if not _takes(scanner, name, row.get(name))]
         if unfit:
             names = ", ".join(dict.fromkeys(unfit))
@@ -73,10 +76,11 @@ def _differences(case: Case, row: Mapping[str, Any], judgement: Judgement, scann
     if found != list(case.findings):
         there, told = ", ".join(found) or "-", ", ".join(case.findings) or "-"
         yield Text(f"发现的问题是 {there}，文件写的是 {told}", f"the findings are {there}, and the file says {told}")
-    if judgement.rejected and case.becomes:
+    if judgement.rejected and (case.becomes or case.cleared):
         yield Text("记录被拒收，文件却写了清洗结果", "the record is rejected, and the file says what it becomes")
     if not judgement.rejected:
-        clean, wanted = scanner.decode_row(judgement.row), {**row, **row_values(case.becomes, dataset.row_schema)}
+        clean = scanner.decode_row(judgement.row)
+        wanted = {**row, **row_values(case.becomes, dataset.row_schema), **dict.fromkeys(case.cleared)}
         other = [name for name in wanted if clean.get(name) != wanted[name]]
         if other:
             names = ", ".join(other)

@@ -23,8 +23,9 @@ LEVELS = ("general", "important", "core")
 class Element:
     """One element. `types` are Avro types in short (`decimal(16,2)`), the preferred one first; `max_length` 0: not a text.
 
-    `rules` hold for text fields that name none of their own; `masks` are the kinds that make sense, and `shown` is how
-    many characters `keep_last` may leave. `source` is the standard that was read for it; empty: our own choice.
+    `rules` hold for fields that name none of their own, each for those of the types it takes; `masks` are the kinds that make
+    sense, and `shown` is how many characters `keep_last` may leave. `source` is the standard that was read for it; empty: our
+    own choice.
     """
 
     name: str

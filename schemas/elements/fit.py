@@ -15,6 +15,7 @@ from schemas.codes import is_code_list
 from schemas.control import Mask
 from schemas.elements import LEVELS, Element, elements
 from schemas.errors import RejectError
+from schemas.rules import use_of
 from schemas.text import Text
 
 __all__ = ["ELEMENT", "FieldAt", "check_element_masks", "check_elements", "fields_at", "short_type", "with_element_rules"]
@@ -48,11 +49,6 @@ class FieldAt:
     def values(self) -> str:
         """Where its values lie, as a dataset writes rules for them: `attachments{}`."""
         return self.path + self.turns
-
-    @property
-    def is_text(self) -> bool:
-        """Whether it is one text of the row itself, or null."""
-        return self.kind == "string" and self.values.isidentifier()
 
 
 def fields_at(row_schema: str) -> list[FieldAt]:
@@ -114,18 +110,24 @@ def short_type(node: Any) -> str:
 def with_element_rules(row_schema: str, rules: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     """The rules of a dataset with those of their elements, in the order of the fields.
 
-    A text field that the dataset gives none has its element's; `element` among the rules it gives stands for them.
+    A field that the dataset gives none, nested ones too, has those of its element that take values of its type; `element` among
+    the rules it gives stands for them.
     """
     whole: dict[str, tuple[str, ...]] = {}
     for field in fields_at(row_schema):
         known = elements().get(field.element)
-        its_own = known.rules if known is not None else ()
+        its_own = tuple(use for use in known.rules if _takes(use, field.kind)) if known is not None else ()
         for path in dict.fromkeys((field.path, field.values)):
             if path in rules:
                 whole[path] = tuple(use for each in rules[path] for use in (its_own if each == ELEMENT and its_own else (each,)))
-        if its_own and field.is_text and field.path not in whole:
-            whole[field.path] = its_own
+        if its_own and field.values not in whole:
+            whole[field.values] = its_own
     return {**whole, **{name: uses for name, uses in rules.items() if name not in whole}}
+
+
+def _takes(written: str, kind: str) -> bool:
+    """Whether a rule of an element is for values of a type in short."""
+    return use_of(written).rule.takes({"string": "text"}.get(kind, kind.partition("(")[0]))
 
 
 def check_elements(row_schema: str, rules: Mapping[str, tuple[str, ...]]) -> list[Text]:

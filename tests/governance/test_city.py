@@ -6,6 +6,7 @@ import pytest
 
 from governance.city import read_city
 from governance.problems import CityError
+from schemas.elements import element
 
 
 def test_a_whole_directory_becomes_a_city(city_folder: Path) -> None:
@@ -139,7 +140,7 @@ def test_a_standard_dataset_keeps_its_rules_but_for_the_fields_the_city_writes_a
     (city_folder / "datasets/health.resident.toml").write_text(
         'standard = "resident"\n[rules]\nname = ["required", "element"]\n', encoding="utf-8")
     rules = read_city(city_folder).datasets["health.resident"].rules
-    assert rules["name"] == ("required", "full_width", "blanks", "length(min=2,max=50)")
+    assert rules["name"] == ("required", *element("person-name").rules)
     assert rules["resident_id"] == ("required", "resident_id")
 
 

@@ -12,11 +12,15 @@ from schemas.datasets import standard_dataset
 from schemas.elements import LEVELS, Element, element, elements
 from schemas.elements.fit import check_elements, fields_at, with_element_rules
 from schemas.errors import RejectError
-from schemas.rules import use_of
 
 ALL = list(elements().values())
 DECIMAL = {"type": "bytes", "logicalType": "decimal", "precision": 16, "scale": 2}
-DATE, TEXTS = {"type": "int", "logicalType": "date"}, {"type": "array", "items": "string"}
+TYPES: dict[str, Any] = {
+    "string": "string", "int": "int", "long": "long", "date": {"type": "int", "logicalType": "date"},
+    "timestamp-millis": {"type": "long", "logicalType": "timestamp-millis"}, "enum": {"type": "enum", "name": "E", "symbols": ["a"]},
+    **{f"decimal({precision},{scale})": {**DECIMAL, "precision": precision, "scale": scale}
+       for precision, scale in ((16, 2), (14, 2), (7, 4), (16, 4))}}
+DATE, SHARE, TEXTS = TYPES["date"], TYPES["decimal(7,4)"], {"type": "array", "items": "string"}
 
 
 def schema(*fields: dict[str, Any]) -> str:
@@ -43,13 +47,16 @@ def test_an_element_is_whole(item: Element) -> None:
 
 @pytest.mark.parametrize("item", [item for item in ALL if item.rules], ids=[item.name for item in ALL if item.rules])
 def test_the_rules_of_an_element_exist_and_agree_with_it(item: Element) -> None:
-    assert "string" in item.types
-    for written in item.rules:
-        use_of(written)
-    shape = schema(field("f", item.name))
-    assert check_elements(shape, {"f": item.rules}) == []
-    dataset = Dataset(id="a.thing", title="t", provider="a", key=("id",), event_schema=1, row_schema=shape, rules={"f": item.rules})
-    assert check_dataset(dataset) == []
+    """On a field of each of its types it has the rules that are for that type, and none of its rules is for no type."""
+    heard = set()
+    for kind in item.types:
+        shape = schema(field("f", item.name, TYPES[kind]))
+        rules = with_element_rules(shape, {})
+        heard |= {*rules.get("f", ())}
+        assert check_elements(shape, rules) == []
+        dataset = Dataset(id="a.thing", title="t", provider="a", key=("id",), event_schema=1, row_schema=shape, rules=rules)
+        assert check_dataset(dataset) == []
+    assert heard == {*item.rules}
 
 
 def test_an_unknown_element_is_refused_with_those_there_are() -> None:
@@ -91,13 +98,22 @@ def test_a_dataset_of_a_city_s_own_is_told_of_its_disagreements_too() -> None:
 
 
 def test_an_element_alone_gives_cleaning_and_a_dataset_s_own_rules_replace_it() -> None:
+    holder = {"type": "record", "name": "Holder", "fields": [field("sex", "sex"), field("share", "share", SHARE),
+                                                             field("held", "quantity", ["null", "long"])]}
     shape = schema(field("a", "sex"), field("b", "phone"), field("c", "address"), field("d", "money-cny", DECIMAL),
                    field("e", "item-name", TEXTS), field("f", "date", DATE),
-                   field("g", "resident-id"), field("h", "person-name", ["null", "string"]))
-    rules = with_element_rules(shape, {"b": (), "g": ("required", "element"), "nobody": ("required",), "c": ("required",)})
-    assert rules == {"a": ("code(list=GB/T 2261.1)",), "b": (), "c": ("required",), "g": ("required", "resident_id"),
-                     "h": element("person-name").rules, "nobody": ("required",)}
-    assert list(rules) == ["a", "b", "c", "g", "h", "nobody"]
+                   field("g", "resident-id"), field("h", "person-name", ["null", "string"]), field("i", "area", DECIMAL),
+                   field("j", "part", holder), field("k", "part", {"type": "map", "values": {"type": "array", "items": "Holder"}}))
+    rules = with_element_rules(shape, {
+        "b": (), "g": ("required", "element"), "nobody": ("required",), "c": ("required",), "j.held": ("required", "element"),
+        "j.sex": (), "e": ("unique",)})
+    sex, share, held = ("code(list=GB/T 2261.1)",), ("range(min=0,max=100)",), ("range(min=0)",)
+    assert rules == {"a": sex, "b": (), "c": ("required",), "e": ("unique",), "e[]": element("item-name").rules,
+                     "f": ("placeholder", "date"), "g": ("required", "resident_id"), "h": element("person-name").rules, "i": held,
+                     "j.sex": (), "j.share": share, "j.held": ("required", *held), "k{}[].sex": sex, "k{}[].share": share,
+                     "k{}[].held": held, "nobody": ("required",)}
+    assert list(rules) == ["a", "b", "c", "e", "e[]", "f", "g", "h", "i", "j.sex", "j.share", "j.held", "k{}[].sex", "k{}[].share",
+                           "k{}[].held", "nobody"]
 
 
 def test_the_word_element_without_an_element_is_no_rule() -> None:

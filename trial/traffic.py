@@ -173,7 +173,7 @@ class Traffic:
         Whoever polls must have seen them go: call it when all live changes are on raw.
         """
         again, home = self._deleted[:_RETURNS], self._moved[:_RETURNS]
-        self._health.load(self._people.people.draw()._replace(resident_id=key) for key in again)
+        self._health.load(self._people.people.draw_at(key) for key in again)
         self._health.update((key, "status", "registered") for key in home)
         self.done["returns"] = len(again) + len(home)
 

@@ -4,6 +4,7 @@ The oracle resolves by fastavro, whole rows at once; the bus carries slices over
 """
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -56,7 +57,8 @@ def declared(fields: Fields) -> City:
     resident = item.model_copy(update={
         "row_schema": json.dumps(row, ensure_ascii=False), "key": tuple(names.get(name, name) for name in item.key),
         "division_field": names.get(item.division_field, item.division_field),
-        "rules": {_renamed(path, names, inside): uses for path, uses in (item.rules | INSIDE).items()}})
+        "rules": {_renamed(path, names, inside): tuple(_reading(use, names) for use in uses)
+                  for path, uses in (item.rules | INSIDE).items()}})
     agreed = {}
     for name, file in CITY.subscriptions.items():
         more = GRANTED.get(name.split(".")[0], ()) if name.endswith(RESIDENT) else ()
@@ -75,6 +77,11 @@ def _renamed(path: str, names: dict[str, str], inside: dict[str, str]) -> str:
     first, dot, rest = path.partition(".")
     name, brackets, more = rest.partition("[]")
     return names.get(first, first) + dot + inside.get(name, name) + brackets + more
+
+
+def _reading(use: str, names: dict[str, str]) -> str:
+    """A rule that reads another field reads it under its new name."""
+    return re.sub(r"(?<=[(,]id=)\w+", lambda name: names.get(name[0], name[0]), use)
 
 
 def next_plan(current: Plan, fields: Fields) -> Plan:

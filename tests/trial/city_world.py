@@ -189,11 +189,15 @@ def city_world(seed: int = 7, people: int = 120) -> World:
 
 def _spoilt(writing: Writing) -> None:
     """Rows that are repaired, and rows that are rejected, with one and with several reasons."""
-    writing.event(POPULATION, "c", writing.resident(phone="+86 138-1234-5678", birth_date="1980年1月2日"))
+    spelt = writing.resident(phone="+86 138-1234-5678")
+    writing.event(POPULATION, "c", {**spelt, "birth_date": spelt["birth_date"].replace("-", "年", 1).replace("-", "月") + "日"})
     writing.event(POPULATION, "c", writing.resident(address="金安路１２号 ", name="王明\u3000"))
     writing.event(POPULATION, "c", writing.resident(birth_date="1999-02-30"))
     writing.event(POPULATION, "c", writing.resident(status="unknown", sex="7", phone="1"))
     writing.event(POPULATION, "c", writing.resident(division=""))
+    other = writing.resident(division="110105")
+    writing.event(POPULATION, "c", other)
+    writing.event(POPULATION, "u", {**other, "sex": "12".replace(other["sex"], "")})
     number = writing.resident()["resident_id"]
     writing.event(POPULATION, "c", writing.resident(resident_id=number[:17] + ("1" if number[17] != "1" else "2")))
 
@@ -209,7 +213,7 @@ def _changes(writing: Writing, residents: list[Row]) -> None:
                 for division in ("341522", "341502", "341524"):
                     writing.event(POPULATION, "u", {**row, "division": division})
             case 2:
-                writing.event(POPULATION, "u", {**row, "status": "registered", "birth_date": "1999/12/1"})
+                writing.event(POPULATION, "u", {**row, "status": "registered", "birth_date": row["birth_date"].replace("-", "/")})
             case 3:
                 writing.event(POPULATION, "d", None, key=row["resident_id"])
 

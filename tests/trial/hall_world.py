@@ -39,15 +39,19 @@ class Hall:
         self._seqs: Counter[str] = Counter()
         self.rejected: Counter[str] = Counter()
         self.rows: dict[str, list[Row]] = {name: [] for name in REGISTERS}
+        #: those of which no rule has anything to say
+        self.clean: dict[str, list[Row]] = {name: [] for name in REGISTERS}
 
     def events(self) -> Iterator[tuple[str, bytes, bytes]]:
         """Lane, key and value of each: rows of every register, then changes, deletions, and a log that is to be changed."""
         for name, (_, count) in REGISTERS.items():
             for _ in range(count):
-                row, rejected = self._draw(name)
-                self.rejected[name] += rejected
-                if not rejected:
+                row, fate = self._draw(name)
+                self.rejected[name] += fate == "rejected"
+                if fate != "rejected":
                     self.rows[name].append(row)
+                if not fate:
+                    self.clean[name].append(row)
                 yield self._event(name, "c", row)
         for row in self.rows["approval.permit"][:60]:
             changed = {**row, "state": "revoked", "items": [*row["items"], {"name": "追加事项 ", "quantity": 1, "amount": None}]}
@@ -62,13 +66,14 @@ class Hall:
         self.rejected["approval.permit-event"] += 1
         yield self._event("approval.permit-event", "u", self.rows["approval.permit-event"][0])
 
-    def _draw(self, name: str) -> tuple[Row, bool]:
+    def _draw(self, name: str) -> tuple[Row, str]:
+        """The next row of a register, and its fate; "" for a clean one."""
         if name == "health.resident":
             person, dirt = self._people.draw()
             # A program that does not write its key as the rules want it is refused, where a connector would have mended it.
-            return {**person._asdict(), "updated_at": 1_767_323_045_000}, bool(dirt and dirt.fate in ("rejected", "canonical"))
+            return {**person._asdict(), "updated_at": 1_767_323_045_000}, dirt.fate.replace("canonical", "rejected") if dirt else ""
         row, stain = self._papers.draw(name.split(".")[1])
-        return row, bool(stain and stain.fate == "rejected")
+        return row, stain.fate if stain else ""
 
     def _event(self, name: str, op: Op, row: Row | None, before: Row | None = None) -> tuple[str, bytes, bytes]:
         dataset, (stream, _) = self._plan.datasets[name], REGISTERS[name]

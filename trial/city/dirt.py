@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from trial.city.places import RETIRED
+from trial.city.places import CITY, RETIRED
 from trial.city.residents import Population, Resident, check_character
 
 __all__ = ["DIRT", "Dirt", "DirtyPopulation"]
@@ -31,7 +31,62 @@ def _wide(row: Resident, _: int) -> Resident:
 
 
 def _blanks(row: Resident, turn: int) -> Resident:
-    return row._replace(name=row.name + ("  ", "\u3000", " \u3000")[turn % 3])
+    return row._replace(name=(f"{row.name} ", f"{row.name}\u3000", "\u3000".join(row.name))[turn % 3])
+
+
+def _unseen(row: Resident, turn: int) -> Resident:
+    """Characters that come along with a copy, or from a terminal."""
+    if turn % 2:
+        return row._replace(name=f"{row.name[0]}\u200b{row.name[1:]}")
+    return row._replace(address=f"{row.address[:6]}\x07{row.address[6:]}")
+
+
+def _twice(row: Resident, turn: int) -> Resident:
+    """The city named twice, with blanks between where it came from two fields."""
+    return row._replace(address=f"{CITY}{'　' * (turn % 2)}{row.address}")
+
+
+def _garbled(row: Resident, _: int) -> Resident:
+    return row._replace(address=row.address.encode().decode("latin-1"))
+
+
+def _lost(row: Resident, turn: int) -> Resident:
+    return row._replace(name=f"{row.name[0]}\ufffd") if turn % 2 else row._replace(address=f"{row.address[:6]}锟斤拷{row.address[6:]}")
+
+
+def _looks_garbled(row: Resident, turn: int) -> Resident:
+    """UTF-8 that was read as GBK, with what fits nowhere dropped."""
+    return row._replace(address=("绀惧尯灞呮皯濮斿憳浼", "涓鍥戒汉姘戦摱琛屽叚瀹夊競鍒嗚")[turn % 2])
+
+
+def _odd_name(row: Resident, turn: int) -> Resident:
+    return row._replace(name=(f"{row.name}2", f"{row.name}?")[turn % 2])
+
+
+def _odd_address(row: Resident, turn: int) -> Resident:
+    return row._replace(address=f"Room {turn} East")
+
+
+def _nothing(row: Resident, turn: int) -> Resident:
+    """What is entered where there is nothing to enter."""
+    return row._replace(name=("不详", "测试")[turn // 2 % 2]) if turn % 2 else row._replace(address=("暂无", "/")[turn // 2 % 2])
+
+
+def _nothing_phone(row: Resident, turn: int) -> Resident:
+    return row._replace(phone=("无", "/", "00000000000")[turn % 3])
+
+
+def _other_sex(row: Resident, _: int) -> Resident:
+    return row._replace(sex="2" if row.sex == "1" else "1")
+
+
+def _other_birth(row: Resident, _: int) -> Resident:
+    return row._replace(birth_date="1971-01-01" if row.birth_date == "1970-01-01" else "1970-01-01")
+
+
+def _moved_here(row: Resident, turn: int) -> Resident:
+    """Living in another province than the one their number is from."""
+    return row._replace(division=("110105", "310115", "440304")[turn % 3])
 
 
 def _phone(row: Resident, turn: int) -> Resident:
@@ -119,7 +174,7 @@ def _short_division(row: Resident, _: int) -> Resident:
 
 
 def _no_phone(row: Resident, turn: int) -> Resident:
-    return row._replace(phone=("无", "12345", "1380000000")[turn % 3])
+    return row._replace(phone=("137", "12345", "1380000000")[turn % 3])
 
 
 def _no_date(row: Resident, turn: int) -> Resident:
@@ -182,6 +237,18 @@ DIRT = (
     Dirt("short_name", 2, "rejected", _short_name),
     Dirt("wide_sex", 2, "fixed", _wide_sex),
     Dirt("unknown_sex", 2, "rejected", _sex),
+    Dirt("unseen", 2, "fixed", _unseen),
+    Dirt("named_twice", 2, "fixed", _twice),
+    Dirt("garbled", 2, "fixed", _garbled),
+    Dirt("lost_bytes", 2, "rejected", _lost),
+    Dirt("looks_garbled", 2, "suspect", _looks_garbled),
+    Dirt("odd_name", 2, "suspect", _odd_name),
+    Dirt("odd_address", 2, "suspect", _odd_address),
+    Dirt("placeholder", 2, "rejected", _nothing),
+    Dirt("placeholder_phone", 2, "fixed", _nothing_phone),
+    Dirt("other_sex", 2, "rejected", _other_sex),
+    Dirt("other_birth", 2, "rejected", _other_birth),
+    Dirt("moved_here", 2, "suspect", _moved_here),
 )
 
 

@@ -67,7 +67,7 @@ class Organisations:
                 "registered_capital": self._money(5_000_000) if chance.random() < 0.9 else None,
                 "established_on": begun.isoformat(), "approved_on": self._later(begun).isoformat(),
                 "valid_until": begun.replace(year=begun.year + 30, day=1).isoformat() if chance.random() < 0.5 else None,
-                "division": village.area_code, "address": f"{CITY}{village.area}{village.street}{village.name}{chance.randrange(1, 400)}号",
+                "division": village.area_code, "address": f"{village.address}{chance.randrange(1, 400)}号",
                 "phone": self._people.phone() if chance.random() < 0.8 else None,
                 "status": "active" if chance.random() < 0.85 else chance.choice(("revoked", "cancelled")), "updated_at": self._moment}
 
@@ -100,7 +100,7 @@ class Organisations:
             holder["share"] = (Decimal(100) / len(holders)).quantize(Decimal("0.0001"))
         return {"unit_number": f"{village.code}GB{chance.randrange(1, 10**5):05}F{number:08}", "right_kind": "ownership",
                 "certificate_number": f"皖（2026）{CITY}不动产权第{number:07}号", "division": village.area_code,
-                "address": f"{CITY}{village.area}{village.street}{village.name}{chance.randrange(1, 400)}号",
+                "address": f"{village.address}{chance.randrange(1, 400)}号",
                 "building_area": self._money(400), "land_area": self._money(90) if chance.random() < 0.6 else None,
                 "price": self._money(3_000_000) if chance.random() < 0.9 else None,
                 "registered_on": dt.date.fromordinal(chance.randrange(_FIRST, _LAST)), "holders": holders,

@@ -25,6 +25,11 @@ class Village(NamedTuple):
     area_code: str
     area: str
 
+    @property
+    def address(self) -> str:
+        """Where it is, from the city down. Some towns bear the name of their county, which is then said once."""
+        return f"{CITY}{self.area}{self.street.removeprefix(self.area)}{self.name}"
+
 
 @cache
 def areas() -> dict[str, str]:

@@ -5,7 +5,7 @@ import random
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from trial.city.places import CITY, RETIRED, areas, villages
+from trial.city.places import RETIRED, areas, villages
 
 __all__ = ["STATUSES", "Population", "Resident", "check_character"]
 
@@ -63,11 +63,16 @@ class Population:
         chance = self._random
         number, birth, order = self._number(last)
         village = chance.choice(self._villages)
-        address = (f"{CITY}{village.area}{village.street}{village.name}"
-                   f"{chance.randrange(1, 400)}号{chance.randrange(1, 33)}栋{chance.randrange(1, 30)}0{chance.randrange(1, 9)}室")
+        address = (f"{village.address}{chance.randrange(1, 400)}号{chance.randrange(1, 33)}栋"
+                   f"{chance.randrange(1, 30)}0{chance.randrange(1, 9)}室")
         phone = None if chance.random() < 0.12 else self.phone()
         status = "registered" if chance.random() < 0.9 else chance.choice(STATUSES[1:])
         return Resident(number, self.name(), "1" if order % 2 else "2", birth, phone, village.area_code, address, status)
+
+    def draw_at(self, number: str) -> Resident:
+        """Another resident under a number that was drawn before, which says when they were born and what sex they are of."""
+        birth = f"{number[6:10]}-{number[10:12]}-{number[12:14]}"
+        return self.draw()._replace(resident_id=number, birth_date=birth, sex="1" if int(number[16]) % 2 else "2")
 
     def name(self) -> str:
         """A surname and one or two further characters."""

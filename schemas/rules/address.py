@@ -31,6 +31,8 @@ _HANZI = re.compile("[\u3400-\u9fff\U00020000-\U0003ffff]").search
               Example("安徽省安徽省六安市示例路１２号", fix("安徽省六安市示例路12号", "address_form")),
               Example("安徽省安徽省六安市安徽省六安市", fix("安徽省六安市", "address_form")),
               Example("安徽省六安市安徽省六安市金安区", fix("安徽省六安市金安区", "address_form")),
+              Example("积石山保安族东乡族撒拉族自治县积石山保安族东乡族撒拉族自治县示例路1号",
+                      fix("积石山保安族东乡族撒拉族自治县示例路1号", "address_form")),
               Example("六安市六安市金安区　示例路 12 号", fix("六安市金安区示例路12号", "address_form")),
               Example("示例路\u200b12号", fix("示例路12号", "address_form")), Example("13800000000", suspect("address_odd")),
               Example("Room 5　　East", suspect("address_odd", "Room 5 East")), Example("", KEEP)),

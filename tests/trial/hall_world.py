@@ -18,7 +18,7 @@ Row = dict[str, Any]
 #: dataset -> its stream, and how many rows of it are drawn
 REGISTERS = {"market.enterprise": ("market.register", 240), "approval.permit": ("approval.hall", 240),
              "approval.permit-event": ("approval.hall", 120), "land.real-estate": ("land.register", 160),
-             "health.resident": ("health.population", 200)}
+             "health.resident": ("health.population", 260)}
 
 
 def hall_plan() -> Plan:

@@ -16,8 +16,9 @@ __all__ = ["encoding"]
 
 #: Bytes that stand for nothing: U+FFFD, as it is and as its own bytes read in GBK or Latin-1; and memory nobody wrote to.
 _LOST = re.compile("\ufffd|锟斤拷|ï¿½|烫烫烫|屯屯屯").search
-#: Most texts: ASCII, Chinese punctuation and common Hanzi. Of garbled ones of five characters two in a hundred are so.
-_ORDINARY = re.compile(f"[\\x00-\\x7f·—“”…、。〈-】，：；！？（）０-９{COMMON.translate({ord(one): None for one in '烫屯'})}]*").fullmatch
+#: Most texts: ASCII, Chinese punctuation and blanks, and common Hanzi. Of garbled ones of five characters two in a hundred are so.
+_ORDINARY = re.compile(
+    f"[\\x00-\\x7f\u3000·—“”…、。〈-】，：；！？（）０-９{COMMON.translate({ord(one): None for one in '烫屯'})}]*").fullmatch
 
 
 @rule(

@@ -16,7 +16,7 @@ _LOST = ("\ufffd", "锟斤拷", "ï¿½", "烫烫烫", "屯屯屯")
 _FIRST_LEVEL = {character for code in range(16, 56) for character in bytes(
     byte for cell in range(1, 95) for byte in (code + 160, cell + 160)).decode("gb2312", "ignore")}
 _ORDINARY = _FIRST_LEVEL - set("烫屯") | {chr(code) for code in range(128)} | set("·—“”…、。，：；！？（）") \
-    | {chr(code) for code in (*range(0x3008, 0x3012), *range(0xFF10, 0xFF1A))}
+    | {chr(code) for code in (0x3000, *range(0x3008, 0x3012), *range(0xFF10, 0xFF1A))}
 #: Windows-1252 by byte, where it says something.
 _WINDOWS = {byte: bytes((byte,)).decode("cp1252") for byte in range(128, 160) if byte not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)}
 _FROM_WINDOWS = {character: byte for byte, character in _WINDOWS.items()}

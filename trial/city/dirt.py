@@ -84,11 +84,6 @@ def _other_birth(row: Resident, _: int) -> Resident:
     return row._replace(birth_date="1971-01-01" if row.birth_date == "1970-01-01" else "1970-01-01")
 
 
-def _moved_here(row: Resident, turn: int) -> Resident:
-    """Living in another province than the one their number is from."""
-    return row._replace(division=("110105", "310115", "440304")[turn % 3])
-
-
 def _phone(row: Resident, turn: int) -> Resident:
     digits = row.phone or "13800000000"
     spelt = (f"+86 {digits}", f"{digits[:3]}-{digits[3:7]}-{digits[7:]}", f"+86-{digits[:3]}-{digits[3:7]}-{digits[7:]}")
@@ -248,7 +243,6 @@ DIRT = (
     Dirt("placeholder_phone", 2, "fixed", _nothing_phone),
     Dirt("other_sex", 2, "rejected", _other_sex),
     Dirt("other_birth", 2, "rejected", _other_birth),
-    Dirt("moved_here", 2, "suspect", _moved_here),
 )
 
 

@@ -49,7 +49,7 @@ def test_subjects_are_listed_with_what_uses_them(ask: Callable[..., Ran]) -> Non
     assert rows["tax.health.ResidentEvent"]["used_by"] == "subscription tax.health.resident"
     assert (rows["bureau.Own"]["version"], rows["bureau.Own"]["level"], rows["bureau.Own"]["used_by"]) == (2, "NONE", "")
     deleted = list(csv.DictReader(io.StringIO(ask("list", "--deleted", "-o", "csv").out)))
-    assert [(row["version"], row["deleted"]) for row in deleted if row["subject"] == "bureau.Own"] == [("1", "True"), ("2", "False")]
+    assert [(row["version"], row["deleted"]) for row in deleted if row["subject"] == "bureau.Own"] == [("1", "true"), ("2", "false")]
 
 
 def test_a_schema_is_shown_by_subject_and_version(ask: Callable[..., Ran], bus: SmallBus) -> None:

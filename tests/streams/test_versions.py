@@ -1,6 +1,7 @@
 """Events of an earlier version under a later plan: whatever the writer's version, what goes on is the present one's."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -50,7 +51,8 @@ def evolved(plan: Plan, fields: Fields, number: int = V2) -> Plan:
     old = plan.datasets[RESIDENT]
     row = {**json.loads(old.row_schema), "fields": fields}
     names = {alias: one["name"] for one in fields for alias in one.get("aliases", ())}
-    rules = {names.get(name, name): uses for name, uses in old.rules.items() if name != "sex"}
+    rules = {names.get(name, name): tuple(re.sub(r"(?<=[(,]id=)\w+", lambda other: names.get(other[0], other[0]), use) for use in uses)
+             for name, uses in old.rules.items() if name != "sex"}
     dataset = old.model_copy(update={
         "row_schema": json.dumps(row, ensure_ascii=False), "event_schema": number, "version": old.version + 1, "rules": rules,
         "key": tuple(names.get(name, name) for name in old.key),

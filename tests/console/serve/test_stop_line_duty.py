@@ -54,16 +54,16 @@ def test_all_partitions_wait_over_two_workers_until_released_and_are_not_held_ag
         for slot in (1, 2):
             bus.wait_until_it_has_joined(slot)
         eventually(lambda: len([each for each in bus.statuses().values() if RAW in each.lanes]) == 2)
-        send(bus, range(10), "7")
+        send(bus, range(10), bad=True)
         eventually(lambda: [RAW in each.held for each in bus.statuses().values()].count(True) == 1)
-        send(bus, range(10, 14), "1", partition=1)
+        send(bus, range(10, 14), partition=1)
         eventually(lambda: bus.committed(RAW).get(1) == 4)
         assert lane(bus).held == 0
         with on_duty(bus) as duty:
             held = eventually(lambda: lane(bus).held)
             assert duty.told().done == 1
             eventually(lambda: all(each.plan_version >= held for each in bus.statuses().values()))
-            send(bus, range(14, 20), "1", partition=1)
+            send(bus, range(14, 20), partition=1)
             for slot in (1, 2):
                 bus.kill(slot)
                 bus.start(slot)

@@ -19,6 +19,8 @@ AWAY: Final = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._
 #: One lost connection is no outage; a client whose Kafka is away tries again within a second and says so each time.
 _LASTING: Final = 2.0
 _AGAIN: Final = 30.0
+#: The client says the same of a broker once in 30 seconds: only after a longer silence is what it says a new outage.
+_OVER: Final = 45.0
 
 _told: dict[str, float] = {}
 _lock = threading.Lock()
@@ -39,7 +41,7 @@ class Outage:
             logger.warning("Kafka: %s", error.name())
             return
         now = time.monotonic()
-        if now - self._heard > _AGAIN:
+        if now - self._heard > _OVER:
             self._began = now
         self._heard = now
         if now - self._began >= _LASTING and self._first(now):

@@ -140,7 +140,7 @@ def test_a_reader_goes_on_where_it_was_and_the_outage_is_told_once(broker, bus, 
                 publisher.send(LANE, b"k", b"%d" % number)
         seen = [record.value for record in reader.batch(10, 40)]
         broker.kill()
-        until(lambda: seen.extend(record.value for record in reader.batch(0.2)) or told(caplog))
+        until(lambda: seen.extend(record.value for record in reader.batch(0.2)) or told(caplog), seconds=80)
         broker.start()
         with Publisher(bus) as publisher:
             publisher.send(LANE, b"k", b"100")

@@ -5,7 +5,6 @@ With SHUTONG_BOOTSTRAP set, that Kafka is used instead of a local one.
 """
 
 import fcntl
-import json
 import os
 import secrets
 import socket
@@ -22,6 +21,7 @@ from console.connection import CONNECTION, exactly, remember
 from console.own_serve import note_begun
 from console.serve.settings import ServeSettings
 from console.supervisor import Program, Supervisor, python
+from console.word import leave_word, word_in
 from governance.apply import Applied, apply, password_file
 from governance.city import read_city
 from governance.settling import settle
@@ -248,8 +248,7 @@ def _lock(home: Path) -> int:
                         advice=Text("先执行 shutong down，或用 --home 换一个目录",
                                     "run shutong down first, or choose another directory with --home")) from None
     try:
-        os.truncate(lock, 0)
-        os.write(lock, json.dumps({"pid": os.getpid()}).encode())
+        leave_word(lock, {"pid": os.getpid()})
     except OSError:
         os.close(lock)  # a full disk: the home is nobody's
         raise
@@ -302,16 +301,6 @@ def _lost(folder: Path, roles: list[str]) -> HaltError:
 def running_pid(home: Path) -> int | None:
     """The process that holds this home, if one does."""
     try:
-        lock = os.open(home / _LOCK, os.O_RDWR)
-    except OSError:
+        return int((word_in(home / _LOCK) or {})["pid"])
+    except (ValueError, KeyError):
         return None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        try:
-            return int(json.loads(os.read(lock, 200))["pid"])
-        except (ValueError, KeyError):
-            return None
-    finally:
-        os.close(lock)
-    return None

@@ -21,6 +21,13 @@ class Answer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
 
+class Span(Answer):
+    """What an answer about days says first: which they are, both included."""
+
+    first: str = Field(alias="from")
+    last: str = Field(alias="to")
+
+
 class VolumeRow(Answer):
     """Sums of one combination of the dimensions asked for; those not asked for are empty."""
 
@@ -37,11 +44,9 @@ class VolumeRow(Answer):
     fixed: int = 0
 
 
-class Volume(Answer):
+class Volume(Span):
     """Sums over a span of days. `exchange` is delivered + returned_up + returned_down, of every cause; or live alone."""
 
-    first: str = Field(alias="from")
-    last: str = Field(alias="to")
     rows: tuple[VolumeRow, ...]
     exchange: int
     exchange_live: int
@@ -65,11 +70,9 @@ class Peak(Answer):
     day: Window
 
 
-class Peaks(Answer):
+class Peaks(Span):
     """Peaks over a span of days, live records only; the largest day first."""
 
-    first: str = Field(alias="from")
-    last: str = Field(alias="to")
     stage: str
     scope: str
     rows: tuple[Peak, ...]
@@ -136,11 +139,9 @@ class Integrity(Answer):
     doubled: int
 
 
-class Books(Answer):
+class Books(Span):
     """All books of a span of days. `balanced`: nothing is imbalanced and nothing doubled; `settled`: nothing moves either."""
 
-    first: str = Field(alias="from")
-    last: str = Field(alias="to")
     settled: bool
     balanced: bool
     states: dict[Balance, int]
@@ -168,11 +169,9 @@ class LatencyRow(Answer):
     max: float = 0
 
 
-class Latencies(Answer):
+class Latencies(Span):
     """Latencies over a span of days."""
 
-    first: str = Field(alias="from")
-    last: str = Field(alias="to")
     rows: tuple[LatencyRow, ...]
 
 
@@ -201,11 +200,9 @@ class QualityRow(Answer):
     timeliness: Figure
 
 
-class Quality(Answer):
+class Quality(Span):
     """Figures over a span of days, by dataset and day."""
 
-    first: str = Field(alias="from")
-    last: str = Field(alias="to")
     rows: tuple[QualityRow, ...]
 
 
@@ -223,11 +220,9 @@ class FindingRow(Answer):
     records: int
 
 
-class Findings(Answer):
+class Findings(Span):
     """What was found over a span of days, most records first."""
 
-    first: str = Field(alias="from")
-    last: str = Field(alias="to")
     rows: tuple[FindingRow, ...]
 
 

@@ -4,7 +4,6 @@ The word stands in a locked file and is true while the lock is held: a serve tha
 """
 
 import fcntl
-import json
 import logging
 import os
 import time
@@ -12,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
+
+from console.word import leave_word, word_in
 
 __all__ = ["Presence", "announced", "present"]
 
@@ -40,21 +41,11 @@ def announced(home: Path, presence: Presence) -> Iterator[None]:
 
 
 def present(home: Path) -> Presence | None:
-    """The serve that runs in this home now."""
+    """The serve that runs in this home now, if it has said where it answers."""
     try:
-        lock = os.open(home / _FILE, os.O_RDONLY)
-    except OSError:
+        return Presence(**(word_in(home / _FILE) or {}))
+    except TypeError:
         return None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        try:
-            return Presence(**json.loads(os.read(lock, 4096)))
-        except (ValueError, TypeError):
-            return None  # it is about to say
-    finally:
-        os.close(lock)
-    return None
 
 
 def _taken(home: Path, presence: Presence) -> int | None:
@@ -66,8 +57,7 @@ def _taken(home: Path, presence: Presence) -> int | None:
         return None
     try:
         _lock(lock)
-        os.truncate(lock, 0)
-        os.write(lock, json.dumps(presence._asdict()).encode())
+        leave_word(lock, presence._asdict())
     except OSError as error:
         log.info("no word is left in %s: %s", home, error.strerror)
         os.close(lock)

@@ -8,14 +8,12 @@ from schemas.letter import Finding
 from schemas.rules.book import Use
 from schemas.rules.path import Places, Steps, compile_places, leaf, turns_of
 from schemas.rules.rule import Check
-from schemas.rules.verdict import ALWAYS, KEEP, Verdict
+from schemas.rules.verdict import ALWAYS, Verdict
 
 __all__ = ["Across", "asked", "latest"]
 
 Reader = Callable[[bytes], str | None]
 
-#: Later than any arrival.
-_NEVER: Final = 1 << 62
 _NONE: Final[frozenset[str]] = frozenset()
 
 
@@ -97,9 +95,7 @@ def _with_one(other: int, read: Reader, own: Sequence[tuple[int, Reader, Check]]
         for number, reader, check in own:
             text = reader(row[number])
             if text is not None:
-                verdict = check(text, beside)
-                if verdict is not KEEP:
-                    until = max(until, latest([("", "", verdict)]))
+                until = max(until, check(text, beside).quiet_from)
         return until
 
     return at
@@ -107,9 +103,4 @@ def _with_one(other: int, read: Reader, own: Sequence[tuple[int, Reader, Check]]
 
 def latest(verdicts: Iterable[tuple[str, str, Verdict]]) -> int:
     """The arrival from which on none of these says anything."""
-    at = ALWAYS
-    for _, _, verdict in verdicts:
-        if verdict.severity:
-            return _NEVER
-        at = max(at, verdict.since)
-    return at
+    return max((verdict.quiet_from for _, _, verdict in verdicts), default=ALWAYS)

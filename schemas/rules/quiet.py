@@ -12,15 +12,13 @@ from schemas.letter import Finding
 from schemas.rules.across import Across, latest
 from schemas.rules.book import Use
 from schemas.rules.path import Place, Steps, compile_places
-from schemas.rules.verdict import ALWAYS, KEEP
+from schemas.rules.verdict import ALWAYS, KEEP, NEVER
 
 __all__ = ["Deep", "FieldRules", "Flat", "Ruled", "words"]
 
 #: Slices remembered per field before they are forgotten and begun anew, and the longest one remembered.
 _REMEMBERED: Final = 4096
 _LONGEST: Final = 64
-#: Later than any arrival.
-_NEVER: Final = 1 << 62
 
 
 class Ruled(NamedTuple):
@@ -34,14 +32,12 @@ class Ruled(NamedTuple):
     def latest(self, text: str | None) -> int:
         """The arrival (ms) from which on no rule has a word on this text."""
         if text is None:
-            return _NEVER if any(use.rule.on_null.severity for use in self.uses) else ALWAYS
+            return NEVER if any(use.rule.on_null.severity for use in self.uses) else ALWAYS
         at = ALWAYS
         for use in self.uses:
-            verdict = use.check(text)
-            if verdict is not KEEP:
-                if verdict[0]:
-                    return _NEVER
-                at = max(at, verdict.since)
+            at = max(at, use.check(text).quiet_from)
+            if at == NEVER:
+                break
         return at
 
     def words(self, where: str, text: str | None, arrived: int) -> tuple[list[Finding], str | None]:
@@ -87,7 +83,7 @@ class Flat(FieldRules):
                 verdict = check(text)
                 if verdict is not KEEP:
                     if verdict[0]:
-                        at = _NEVER
+                        at = NEVER
                         break
                     at = max(at, verdict.since)
         if len(piece) <= _LONGEST:

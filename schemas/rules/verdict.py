@@ -2,13 +2,15 @@
 
 from typing import Final, Literal, NamedTuple
 
-__all__ = ["ALWAYS", "KEEP", "Grade", "Verdict", "doubt", "fix", "reject", "suspect"]
+__all__ = ["ALWAYS", "KEEP", "NEVER", "Grade", "Verdict", "doubt", "fix", "reject", "suspect"]
 
 #: How hard a rule is on what it cannot mend, where the dataset may say.
 Grade = Literal["suspect", "reject"]
 
 #: Earlier than any arrival.
 ALWAYS: Final = -(1 << 62)
+#: Later than any arrival.
+NEVER: Final = 1 << 62
 
 
 class Verdict(NamedTuple):
@@ -22,6 +24,11 @@ class Verdict(NamedTuple):
     value: str | None = ""
     since: int = ALWAYS
     late: str = ""
+
+    @property
+    def quiet_from(self) -> int:
+        """The arrival (ms) from which on it says nothing."""
+        return NEVER if self.severity else self.since
 
     def at(self, arrived: int) -> "Verdict":
         """The word on a record that arrived then."""
